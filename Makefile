@@ -1,0 +1,76 @@
+# What people type. It keeps to what GNU make 3.81 knows, which is what macOS has.
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
+# The first Python that is new enough; `make PYTHON=python3.13 run` names another one.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && exit; \
+	done; echo python3)
+PYTEST_ARGS ?=
+LOCK_ARGS ?=
+COMPILE = uv pip compile --quiet --universal --generate-hashes --no-header $(LOCK_ARGS)
+
+.PHONY: help run test lint bench schemas lock clean
+
+help:
+	@echo 'make run      install into $(VENV) and run the demo (Ctrl-C ends it)'
+	@echo 'make test     lint, check types and layers, and run all tests that this machine can run'
+	@echo 'make lint     the checks alone: ruff, mypy, import-linter'
+	@echo 'make bench    the benchmarks'
+	@echo 'make schemas  write schemas/*.avsc from the domain'
+	@echo 'make lock     write both locks from pyproject.toml (needs uv; LOCK_ARGS=--upgrade takes newer versions)'
+	@echo 'make clean    remove $(VENV), caches and built files'
+
+run: $(VENV)/.installed
+	@$(BIN)/tocsin run --demo
+
+test: lint
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-tests
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/.installed-tests
+	@$(BIN)/python -m tests.bench
+
+schemas: $(VENV)/.installed
+	$(BIN)/python -m pipeline.codec.schemas
+
+# A stamp is older than its lock only when the lock has changed: otherwise nothing is installed.
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	@echo 'Installing the packages of requirements.lock into $(VENV): once, about half a minute'
+	$(PIP) install --require-hashes -r requirements.lock
+	$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-tests: tests/requirements.lock $(VENV)/.installed
+	@echo 'Installing what the tests need besides, from tests/requirements.lock'
+	$(PIP) install --require-hashes -r requirements.lock -r tests/requirements.lock
+	@touch $@
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo 'Tocsin needs Python 3.11 or newer, and "$(PYTHON)" is none: install one, or name it:' >&2; \
+		echo '    make PYTHON=/path/to/python3.12 run' >&2; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || { \
+		echo '"$(PYTHON)" has no venv module. On Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@echo 'Making $(VENV) with $(PYTHON)'
+	@$(PYTHON) -m venv --clear $(VENV)
+
+# The second lock holds only what the first does not: packages that the first one pins for every
+# platform are left out, and its versions are constraints.
+lock:
+	@command -v uv >/dev/null || { echo 'make lock needs uv: pip install uv' >&2; exit 1; }
+	$(COMPILE) --group build pyproject.toml --output-file requirements.lock
+	$(COMPILE) --group test --constraint requirements.lock \
+		$$(sed -n 's/^\([A-Za-z0-9._-]*\)==[^ ;]* \\$$/--no-emit-package \1/p' requirements.lock) \
+		--output-file tests/requirements.lock
+	@sed -e '/^# The following packages were excluded/,$$d' -e '/^$$/d' tests/requirements.lock \
+		> tests/requirements.lock.new && mv tests/requirements.lock.new tests/requirements.lock
+
+clean:
+	rm -rf $(VENV) build dist .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

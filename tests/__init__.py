@@ -1,0 +1,1 @@
+"""The tests mirror pipeline/; real.py finds the real parts they use, wait.py waits."""

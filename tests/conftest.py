@@ -1,0 +1,32 @@
+"""What holds for every test: Hypothesis' profiles, and a last word on what was skipped and why."""
+
+import os
+from collections import Counter
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+# No deadlines and no check of speed: a busy machine must not fail a law. CI repeats the same
+# examples in every run; the others print a blob that reproduces what they found.
+_NOT_TIMED = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("dev", max_examples=50, print_blob=True, **_NOT_TIMED)
+settings.register_profile("ci", max_examples=200, derandomize=True, database=None, **_NOT_TIMED)
+settings.register_profile("night", max_examples=20_000, print_blob=True, **_NOT_TIMED)
+settings.load_profile(
+    os.environ.get("TOCSIN_HYPOTHESIS") or ("ci" if os.environ.get("CI") else "dev")
+)
+
+
+def count_skips(reports: list[pytest.TestReport]) -> str:
+    """One line: how many tests were skipped, and the reasons, the most frequent first."""
+    reasons: Counter[str] = Counter()
+    for report in reports:
+        why = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        reasons[why.removeprefix("Skipped: ")] += 1
+    listed = "; ".join(f"{count} × {why}" for why, count in reasons.most_common())
+    return f"skipped {reasons.total()}: {listed}" if reasons else "skipped 0"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say what was not tested, so that a green run is not taken for more than it is."""
+    terminalreporter.write_line(count_skips(terminalreporter.stats.get("skipped", [])))
