@@ -36,7 +36,7 @@ ONLY = {
     ),
 }
 
-CLOCKS_DICE_AND_WIRES = [
+CLOCKS_DICE_AND_WIRES = (
     "aiohttp",
     "asyncio",
     "concurrent",
@@ -60,7 +60,7 @@ CLOCKS_DICE_AND_WIRES = [
     "threading",
     "time",
     "urllib.request",
-]
+)
 
 # These packages never import these modules.
 NEVER = {
