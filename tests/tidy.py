@@ -115,7 +115,8 @@ def sleeps(text: str) -> list[str]:
             if any(alias.name == "sleep" for alias in node.names):
                 found.append(f"{node.lineno}: imports sleep by itself; see tests/wait.py")
         elif isinstance(node, ast.Call) and _called_name(node) in {"time.sleep", "asyncio.sleep"}:
-            if [ast.unparse(argument) for argument in node.args] != ["0"]:
+            gives_way = [ast.unparse(argument) for argument in node.args] == ["0"]
+            if not gives_way:
                 found.append(f"{node.lineno}: sleeps a fixed time; see tests/wait.py")
     return found
 
