@@ -1,4 +1,4 @@
-"""What is lacking is skipped with its reason, or fails where nothing may lack; and it is counted."""
+"""What is lacking is skipped with its reason, or fails where nothing may lack; skips are counted."""
 
 import pytest
 
