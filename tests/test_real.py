@@ -1,4 +1,4 @@
-"""What is lacking is skipped with its reason, or fails where nothing may lack; skips are counted."""
+"""What is lacking is skipped with its reason, or fails where nothing may lack; it is counted."""
 
 import pytest
 
