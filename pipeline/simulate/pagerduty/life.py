@@ -1,0 +1,290 @@
+"""The life of an incident: open, page, acknowledge, escalate, snooze, resolve, merge.
+
+Every transition writes its log entries and announces itself to the webhooks; what is due later
+(escalation, end of a snooze, timeouts of the service) waits in a heap that `run_due` empties.
+Pure: no clock, no I/O, no dice. Bounds: at `resolved_max` the incidents resolved first are
+forgotten; an incident keeps its first 1,000 log entries and counts the rest; the account keeps
+its last 100,000.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pipeline.simulate.pagerduty.directory import Directory, Ids, Service
+from pipeline.simulate.pagerduty.records import (
+    ENTRIES_PER_INCIDENT_MAX,
+    Agent,
+    Alert,
+    Incident,
+    LogEntry,
+    Note,
+    Status,
+)
+
+RESOLVED_MAX: Final = 50_000
+ACCOUNT_ENTRIES_MAX: Final = 100_000
+MINUTE_MS: Final = 60_000
+Announce = Callable[[str, Incident, LogEntry | None, Note | None], None]
+
+
+class Incidents:
+    """All incidents of the account, open ones and the last `resolved_max` resolved ones."""
+
+    def __init__(self, directory: Directory, ids: Ids, resolved_max: int = RESOLVED_MAX) -> None:
+        self.by_id: dict[str, Incident] = {}
+        self.entries: deque[LogEntry] = deque(maxlen=ACCOUNT_ENTRIES_MAX)
+        self.announce: Announce | None = None
+        self.forget: Callable[[Incident], None] | None = None
+        self.opened = 0
+        self.forgotten = 0
+        self._directory = directory
+        self._ids = ids
+        self._resolved_max = resolved_max
+        self._resolved: deque[str] = deque()
+        self._due: list[tuple[int, str]] = []
+
+    def open(
+        self, service: Service, title: str, key: str, urgency: str, agent: Agent, now_ms: int
+    ) -> Incident:
+        """A new incident, assigned to and paging who is on call."""
+        self.opened += 1
+        incident = Incident(
+            self._ids.next(),
+            self.opened,
+            title,
+            key,
+            service.id,
+            service.policy_id,
+            now_ms,
+            now_ms,
+            now_ms,
+            urgency,
+        )
+        self.by_id[incident.id] = incident
+        service.open_incident_ids[incident.id] = None
+        service.last_incident_at_ms = now_ms
+        self.log(incident, "trigger", agent, now_ms, channel={"type": "api"})
+        if service.auto_resolve_timeout_s:
+            incident.resolve_at_ms = now_ms + service.auto_resolve_timeout_s * 1000
+            self._wake(incident.resolve_at_ms, incident)
+        self._page_level(incident, now_ms)
+        self._tell("incident.triggered", incident)
+        return incident
+
+    def acknowledge(self, incident: Incident, agent: Agent, now_ms: int) -> bool:
+        """Triggered becomes acknowledged and escalates no further; False if it was not so."""
+        if incident.status == "resolved":
+            return False
+        was_triggered = incident.status == "triggered"
+        if not was_triggered and any(who == agent for who, _ in incident.acknowledged_by):
+            return False
+        incident.acknowledged_by.append((agent, now_ms))
+        self._touch(incident, now_ms, "acknowledged")
+        incident.escalate_at_ms = None
+        timeout_s = self._directory.services[incident.service_id].acknowledgement_timeout_s
+        if timeout_s and not incident.is_snoozed:
+            incident.unacknowledge_at_ms = now_ms + timeout_s * 1000
+            self._wake(incident.unacknowledge_at_ms, incident)
+        entry = self.log(incident, "acknowledge", agent, now_ms)
+        if was_triggered:
+            self._tell("incident.acknowledged", incident, entry)
+        return True
+
+    def unacknowledge(self, incident: Incident, agent: Agent, now_ms: int) -> bool:
+        """Acknowledged becomes triggered: the assignees are paged again."""
+        if incident.status != "acknowledged":
+            return False
+        incident.acknowledged_by.clear()
+        incident.unacknowledge_at_ms = None
+        incident.is_snoozed = False
+        self._touch(incident, now_ms, "triggered")
+        entry = self.log(incident, "unacknowledge", agent, now_ms)
+        self._notify(incident, now_ms)
+        self._tell("incident.unacknowledged", incident, entry)
+        return True
+
+    def resolve(self, incident: Incident, agent: Agent, now_ms: int, note: str = "") -> bool:
+        """Close the incident and all its alerts; False if it was resolved already."""
+        if not incident.is_open:
+            return False
+        for alert in incident.alerts:
+            if alert.is_open:
+                close_alert(alert, now_ms)
+        self._touch(incident, now_ms, "resolved")
+        incident.resolved_at_ms = now_ms
+        incident.assignee_ids.clear()
+        incident.acknowledged_by.clear()
+        incident.escalate_at_ms = incident.unacknowledge_at_ms = incident.resolve_at_ms = None
+        incident.is_snoozed = False
+        self._directory.services[incident.service_id].open_incident_ids.pop(incident.id, None)
+        entry = self.log(incident, "resolve", agent, now_ms, note=note)
+        self._tell("incident.resolved", incident, entry)
+        self._resolved.append(incident.id)
+        while len(self._resolved) > self._resolved_max:
+            oldest = self.by_id.pop(self._resolved.popleft())
+            self.forgotten += 1
+            if self.forget is not None:
+                self.forget(oldest)
+        return True
+
+    def assign(self, incident: Incident, user_ids: list[str], agent: Agent, now_ms: int) -> None:
+        """Hand the incident to people directly: it leaves its policy and pages them."""
+        incident.is_assigned_directly = True
+        incident.escalate_at_ms = None
+        self._assign(incident, user_ids, agent, now_ms)
+        self._touch(incident, now_ms)
+        self._notify(incident, now_ms)
+        self._tell("incident.reassigned", incident, incident.log[-1])
+
+    def escalate(
+        self, incident: Incident, level: int, agent: Agent, now_ms: int, policy_id: str = ""
+    ) -> None:
+        """Go to a level (counted from 1) of the policy, or of another one, and page it."""
+        kind = "escalated"
+        if policy_id and policy_id != incident.policy_id:
+            incident.policy_id = policy_id
+            kind = "delegated"
+        incident.level = level
+        incident.is_assigned_directly = False
+        if incident.status == "acknowledged":
+            incident.acknowledged_by.clear()
+            incident.unacknowledge_at_ms = None
+            incident.is_snoozed = False
+            self._touch(incident, now_ms, "triggered")
+        self._touch(incident, now_ms)
+        entry = self.log(incident, "escalate", agent, now_ms)
+        self._page_level(incident, now_ms)
+        self._tell(f"incident.{kind}", incident, entry)
+
+    def snooze(self, incident: Incident, duration_s: int, agent: Agent, now_ms: int) -> None:
+        """Acknowledge (if need be) until the time is over; then it triggers again."""
+        if incident.status == "triggered":
+            self.acknowledge(incident, agent, now_ms)
+        incident.is_snoozed = True
+        incident.unacknowledge_at_ms = now_ms + duration_s * 1000
+        self._wake(incident.unacknowledge_at_ms, incident)
+        self._touch(incident, now_ms)
+        self.log(incident, "snooze", agent, now_ms)
+
+    def annotate(self, incident: Incident, user_id: str, content: str, now_ms: int) -> Note:
+        """A person's note."""
+        note = Note(self._ids.next(), user_id, content, now_ms)
+        incident.notes.append(note)
+        self._touch(incident, now_ms)
+        entry = self.log(incident, "annotate", Agent("user", user_id), now_ms, note=content)
+        self._tell("incident.annotated", incident, entry, note)
+        return note
+
+    def merge(self, target: Incident, sources: list[Incident], agent: Agent, now_ms: int) -> None:
+        """Move the sources' alerts to the target; the sources are resolved."""
+        for source in sources:
+            for alert in source.alerts:
+                alert.incident_id = target.id
+                target.alerts.append(alert)
+            source.alerts = []
+            source.merged_into = target.id
+            self.resolve(source, agent, now_ms, note=f"Merged into incident #{target.number}")
+        self._touch(target, now_ms)
+
+    def run_due(self, now_ms: int) -> None:
+        """Do what was waiting for this time: escalations, ends of snoozes, timeouts."""
+        while self._due and self._due[0][0] <= now_ms:
+            at_ms, incident_id = heapq.heappop(self._due)
+            incident = self.by_id.get(incident_id)
+            if incident is None or not incident.is_open:
+                continue
+            service = Agent("service", incident.service_id)
+            if incident.resolve_at_ms == at_ms:
+                self.resolve(incident, service, at_ms)
+            elif incident.unacknowledge_at_ms == at_ms:
+                self.unacknowledge(incident, service, at_ms)
+            elif incident.escalate_at_ms == at_ms:
+                self._escalate_unanswered(incident, service, at_ms)
+
+    def next_due_at_ms(self) -> int | None:
+        """The earliest time at which `run_due` might have work."""
+        return self._due[0][0] if self._due else None
+
+    def log(
+        self,
+        incident: Incident,
+        kind: str,
+        agent: Agent,
+        now_ms: int,
+        channel: Mapping[str, Any] | None = None,
+        user_id: str | None = None,
+        note: str = "",
+    ) -> LogEntry:
+        """Write one line of history."""
+        by_whom = channel or {"type": "website" if agent.kind == "user" else "api"}
+        entry = LogEntry(
+            self._ids.next("R"), kind, now_ms, incident.id, agent, by_whom, user_id, note
+        )
+        self.entries.append(entry)
+        if len(incident.log) < ENTRIES_PER_INCIDENT_MAX:
+            incident.log.append(entry)
+        else:
+            incident.entries_not_kept += 1
+        return entry
+
+    def _escalate_unanswered(self, incident: Incident, agent: Agent, now_ms: int) -> None:
+        policy = self._directory.policies[incident.policy_id]
+        if incident.level < len(policy.rules):
+            self.escalate(incident, incident.level + 1, agent, now_ms)
+        elif incident.loops_done < policy.loops:
+            incident.loops_done += 1
+            self.log(incident, "repeat_escalation_path", agent, now_ms)
+            self.escalate(incident, 1, agent, now_ms)
+        else:
+            incident.escalate_at_ms = None
+            self.log(incident, "exhaust_escalation_path", agent, now_ms)
+
+    def _page_level(self, incident: Incident, now_ms: int) -> None:
+        policy = self._directory.policies[incident.policy_id]
+        users = self._directory.on_call(policy.id, incident.level, now_ms)
+        self._assign(incident, users, Agent("service", incident.service_id), now_ms)
+        self._notify(incident, now_ms)
+        rule = policy.rules[min(incident.level, len(policy.rules)) - 1]
+        incident.escalate_at_ms = now_ms + rule.delay_minutes * MINUTE_MS
+        self._wake(incident.escalate_at_ms, incident)
+
+    def _assign(self, incident: Incident, user_ids: list[str], agent: Agent, now_ms: int) -> None:
+        incident.assignee_ids = list(user_ids)
+        incident.assigned_at_ms = now_ms
+        for user_id in user_ids:
+            self.log(incident, "assign", agent, now_ms, user_id=user_id)
+
+    def _notify(self, incident: Incident, now_ms: int) -> None:
+        service = Agent("service", incident.service_id)
+        for user_id in incident.assignee_ids:
+            incident.pages += 1
+            self.log(incident, "notify", service, now_ms, {"type": "auto"}, user_id)
+
+    def _touch(self, incident: Incident, now_ms: int, status: Status | None = None) -> None:
+        incident.updated_at_ms = now_ms
+        if status is not None and status != incident.status:
+            incident.status = status
+            incident.last_status_change_at_ms = now_ms
+
+    def _wake(self, at_ms: int, incident: Incident) -> None:
+        heapq.heappush(self._due, (at_ms, incident.id))
+
+    def _tell(
+        self,
+        event_type: str,
+        incident: Incident,
+        entry: LogEntry | None = None,
+        note: Note | None = None,
+    ) -> None:
+        if self.announce is not None:
+            self.announce(event_type, incident, entry, note)
+
+
+def close_alert(alert: Alert, now_ms: int) -> None:
+    """An alert ends; the next trigger of its key opens a new one."""
+    alert.is_open = False
+    alert.resolved_at_ms = now_ms
