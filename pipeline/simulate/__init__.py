@@ -1,1 +1,1 @@
-"""Simulated neighbours: what Tocsin talks to, played with its real rules and with faults on demand."""
+"""Simulated neighbours with their real rules, and with faults on demand."""

@@ -23,6 +23,7 @@ from typing import Any, Final
 
 import trustme
 import uvicorn
+import uvloop
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline.simulate.pagerduty.call_log import CallLog
@@ -81,8 +82,7 @@ class PagerDutySimulator:
         """
         if self._serving is not None:
             raise RuntimeError("the simulator is running already: stop() it first")
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listener = socket.create_server((host, port), family=family, backlog=1024)
+        listener = _listen(host, port)
         self._face = Face(self.desk, self._clock_ms)
         config = uvicorn.Config(
             self._face,
@@ -104,7 +104,7 @@ class PagerDutySimulator:
                 self._serving.result()
             await asyncio.sleep(0.005)
         bound_port = listener.getsockname()[1]
-        shown = f"[{host}]" if family == socket.AF_INET6 else host
+        shown = f"[{host}]" if listener.family == socket.AF_INET6 else host
         self.url = f"{'https' if tls else 'http'}://{shown}:{bound_port}"
         return self.url
 
@@ -140,7 +140,8 @@ def serve(listen: str, *, tls: bool = False, log: Path | None = None) -> None:
     `listen` is HOST:PORT. ValueError when it is not; OSError when it cannot be bound.
     """
     host, port = parse_listen(listen)
-    asyncio.run(_serve(host, port, tls=tls, log=log))
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(host, port, tls=tls, log=log))
 
 
 def parse_listen(listen: str) -> tuple[str, int]:
@@ -164,6 +165,21 @@ async def _serve(host: str, port: int, *, tls: bool, log: Path | None) -> None:
     _say(f"ready {url}")
     await stopping.wait()
     await simulator.stop()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named because asyncio sets TCP_NODELAY only on sockets that name it; without
+    # it a call over a kept connection waits 40 ms for the client's delayed acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 def _say(line: str) -> None:
