@@ -11,7 +11,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 CARRIED = ("schemas", "topology.yaml", "infra/kafka")
 
 
-class DataHook(BuildHookInterface):  # type: ignore[type-arg]  # hatchling's own base is untyped
+class DataHook(BuildHookInterface):
     """Places each of CARRIED that the checkout has under `pipeline/_data/`, keeping its path."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
