@@ -1,0 +1,40 @@
+"""Command: what a person or a remote system asks of an incident."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+KINDS: Final = (
+    "acknowledge",
+    "resolve",
+    "snooze",
+    "reassign",
+    "merge",
+    "note",
+    "override",
+)
+"""override sets the severity; merge moves `incident_id` into `into`."""
+
+TEXT_SIZE_MAX: Final = 25_000
+
+
+class Command(Struct, frozen=True, kw_only=True):
+    """One request about one incident; which of the last fields matter depends on `kind`.
+
+    `command_id` comes from the position in `commands` or from the caller's Idempotency-Key.
+    """
+
+    command_id: str
+    kind: str
+    incident_id: str
+    scope_id: str
+    tenant: str
+    author: str
+    text: str = ""
+    until_ms: int = 0
+    assignee: str = ""
+    into: str = ""
+    severity: str = ""
+    created_at_ms: int = 0

@@ -1,0 +1,24 @@
+"""Wiring: what the composition root hands to each stage's `build`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from msgspec import Struct, field
+
+
+class Wiring(Struct, frozen=True, kw_only=True):
+    """The sections of topology.yaml as the Structs that their stages declare, and the few
+    facts of this installation that decisions need.
+
+    `scope` are the labels that, with the tenant, make a scope. `sinks` are the sinks by name.
+    `slot` names this worker in outbox entries. `is_dry` decides and sends nothing.
+    """
+
+    scope: tuple[str, ...] = ("environment", "region")
+    installation: str = "00000000"
+    slot: str = "0"
+    sections: Mapping[str, Any] = field(default_factory=dict)
+    sinks: Mapping[str, Any] = field(default_factory=dict)
+    is_dry: bool = False

@@ -1,0 +1,164 @@
+"""Contexts: what each stage of a chain sees, all on one Epoch that records what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, Final
+
+from msgspec import Struct, field
+
+from pipeline.codec import encode
+from pipeline.domain import record as headers_of
+from pipeline.domain.audit import AuditRecord
+from pipeline.domain.errors import Oversize, UsageError
+from pipeline.domain.reason import FACT_SIZE_MAX, Reason, ReasonLine
+from pipeline.domain.record import DEFAULT_TENANT, Origin, Record
+from pipeline.domain.stage import Event, Stage, TableSpec
+from pipeline.domain.store import Output
+from pipeline.engine.agent import AUDIT, DEAD_LETTERS, Agent
+from pipeline.engine.globals import Globals
+from pipeline.engine.tables import Overlay
+from pipeline.engine.wakes import Wakes
+
+OWN_ORIGINS: Final = frozenset({"raw-alerts", "commands"})
+"""Topics that others write: their positions have no holes, so ids may derive from them."""
+
+_LIFTED: Final = ("incident_id", "command_id", "result")
+
+
+class Epoch(Struct, kw_only=True):
+    """What the stages have done since the epoch began, and the event that they are at."""
+
+    agent: Agent
+    partition: int
+    tables: dict[str, Overlay[Any]]
+    wakes: Wakes
+    globals: Globals
+    record: Record
+    now_ms: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    outputs: list[Output] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+    lines: list[ReasonLine] = field(default_factory=list)
+    kept: list[str] = field(default_factory=list)
+    kept_headers: dict[str, dict[str, str]] = field(default_factory=dict)
+
+    def at(self, record: Record) -> None:
+        """Turn to the next record: outputs carry its origin, tenant and trace from now on."""
+        self.record = record
+        self.lines.clear()
+        given = record.headers
+        if record.topic in OWN_ORIGINS:
+            origin = f"{record.topic}:{record.partition}:{record.offset}:0"
+            trace = (
+                given.get(headers_of.TRACE) or blake2b(origin.encode(), digest_size=16).hexdigest()
+            )
+        else:
+            origin = given.get(headers_of.ORIGIN, "")
+            trace = given.get(headers_of.TRACE, "")
+        self.headers = {
+            headers_of.ORIGIN: origin,
+            headers_of.TENANT: given.get(headers_of.TENANT) or DEFAULT_TENANT,
+            headers_of.TRACE: trace,
+        }
+
+    def append(self, topic: str, key: str, value: Event | None) -> None:
+        """Record one output; a value over its topic's limit raises Oversize."""
+        raw = None if value is None else encode(value)
+        if raw is not None and len(raw) > self.agent.limit(topic):
+            raise Oversize(topic, len(raw), self.agent.limit(topic))
+        self.outputs.append(
+            Output(topic=topic, key=key, value=raw, headers=self.headers, event=value)
+        )
+
+    def origin(self) -> Origin:
+        """The origin of the current event."""
+        parts = self.headers[headers_of.ORIGIN].split(":") if self.headers else []
+        tenant = self.headers.get(headers_of.TENANT, DEFAULT_TENANT)
+        trace = self.headers.get(headers_of.TRACE, "")
+        if len(parts) != 4:  # noqa: PLR2004
+            return Origin("", 0, 0, 0, tenant, trace)
+        return Origin(parts[0], int(parts[1]), int(parts[2]), int(parts[3]), tenant, trace)
+
+
+class StageContext:
+    """The Context of one stage: the same Epoch, its own name and its own successor."""
+
+    __slots__ = ("_epoch", "_follow", "_name", "_own")
+
+    def __init__(self, stage: Stage, epoch: Epoch, follow: Any) -> None:
+        self._name = stage.name
+        self._own = frozenset(spec.name for spec in stage.tables)
+        self._epoch = epoch
+        self._follow = follow
+
+    @property
+    def now_ms(self) -> int:
+        """The epoch's time."""
+        return self._epoch.now_ms
+
+    @property
+    def origin(self) -> Origin:
+        """Where the event derives from."""
+        return self._epoch.origin()
+
+    @property
+    def timestamp_ms(self) -> int:
+        """When the record was written; of a wake, the instant it asked for."""
+        return self._epoch.record.timestamp_ms
+
+    def table(self, spec: TableSpec[Any]) -> Overlay[Any]:
+        """One of the agent's tables."""
+        found = self._epoch.tables.get(spec.name)
+        if found is None:
+            raise UsageError(f"stage {self._name} asks for a table {spec.name!r} of no stage")
+        return found
+
+    def lookup(self, name: str) -> Mapping[str, Any]:
+        """A global by the name of its topic."""
+        if name not in self._epoch.agent.looks_up:
+            raise UsageError(f"agent {self._epoch.agent.name} does not declare looks_up: {name}")
+        return self._epoch.globals.view(name)
+
+    def forward(self, event: Event) -> None:
+        """Hand an event to the next stage that accepts it."""
+        self._follow(event)
+
+    def emit(self, topic: str, key: str, value: Event) -> None:
+        """Put a value on a topic that this agent declares to write."""
+        if topic not in self._epoch.agent.writes and topic != DEAD_LETTERS:
+            raise UsageError(f"agent {self._epoch.agent.name} does not declare writes: {topic}")
+        self._epoch.append(topic, key, value)
+
+    def wake_at(self, key: str, at_ms: int) -> None:
+        """Have this stage woken for `key` at `at_ms`; 0 takes it back."""
+        self._epoch.wakes.set(self._name, key, at_ms)
+
+    def reason(self, why: Reason, **facts: object) -> None:
+        """Record why: counted, on the next incident forwarded, and on audit."""
+        epoch = self._epoch
+        epoch.reasons.append(why.name)
+        if not why.is_audited:
+            return
+        texts = {name: str(fact)[:FACT_SIZE_MAX] for name, fact in facts.items()}
+        lifted = {name: texts.pop(name, "") for name in _LIFTED}
+        text = why.render({**texts, **lifted})
+        epoch.lines.append(ReasonLine(at_ms=epoch.now_ms, reason=why.name, text=text, facts=texts))
+        if AUDIT not in epoch.agent.writes:
+            return
+        tenant = epoch.headers[headers_of.TENANT]
+        record = AuditRecord(
+            at_ms=epoch.now_ms,
+            tenant=tenant,
+            agent=epoch.agent.name,
+            stage=self._name,
+            reason=why.name,
+            text=text,
+            facts=texts,
+            origin=epoch.headers[headers_of.ORIGIN],
+            trace_id=epoch.headers[headers_of.TRACE],
+            topology=epoch.agent.topology,
+            **lifted,
+        )
+        epoch.append(AUDIT, tenant, record)

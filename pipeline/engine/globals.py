@@ -1,0 +1,41 @@
+"""Globals: compacted topics that every task may look up, frozen while an epoch runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from pipeline.codec import decode
+from pipeline.domain.errors import UsageError
+from pipeline.domain.record import Record
+from pipeline.domain.stage import Event
+
+
+class Globals:
+    """The latest value per key of each global topic. `versions` are their next offsets.
+
+    A host applies records only between epochs; stages get read-only views.
+    """
+
+    def __init__(self, types: Mapping[str, type[Event]]) -> None:
+        self._types = types
+        self._values: dict[str, dict[str, Any]] = {name: {} for name in types}
+        self._views = {name: MappingProxyType(rows) for name, rows in self._values.items()}
+        self.versions: dict[str, int] = dict.fromkeys(types, 0)
+
+    def apply(self, record: Record) -> None:
+        """Take one record in: a value replaces, a tombstone removes."""
+        rows = self._values[record.topic]
+        if record.value is None:
+            rows.pop(record.key, None)
+        else:
+            event = record.event or decode(self._types[record.topic], record.value)
+            rows[record.key] = event
+        self.versions[record.topic] = record.offset + 1
+
+    def view(self, name: str) -> Mapping[str, Any]:
+        """The read-only view of one global. Raises UsageError for a name not declared."""
+        if name not in self._views:
+            raise UsageError(f"{name!r} is no global: declare it in looks_up")
+        return self._views[name]

@@ -1,0 +1,67 @@
+"""Keep: the end of decide's chain. It stores each incident and emits it once per epoch.
+
+Write-combining is the contract of `incidents`: one snapshot per changed incident and epoch, so
+a storm on one incident costs one record.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from pipeline.domain.incident import RESOLVED
+from pipeline.domain.reason import REASONS_MAX
+from pipeline.domain.stage import INCIDENTS, Context, TableSpec, Update
+from pipeline.engine.agent import INCIDENTS_TOPIC
+from pipeline.engine.context import Epoch
+
+TOMBSTONE_AFTER_MS: Final = 30 * 86_400_000
+"""A resolved incident leaves the table and the topic after so long, as raw-alerts does."""
+
+
+class Keep:
+    """The last stage of an agent that writes `incidents`. Unlike others it sees the Epoch."""
+
+    name = "keep"
+    accepts = (Update,)
+    tables: tuple[TableSpec[Any], ...] = (INCIDENTS,)
+
+    def __init__(self) -> None:
+        self.epoch: Epoch | None = None
+
+    def process(self, event: Any, ctx: Context) -> None:
+        """Store the incident with the reasons given since the last one."""
+        epoch = self.epoch
+        assert epoch is not None  # noqa: S101  (set by the Task that owns this stage)
+        incident = event.incident
+        if epoch.lines:
+            lines = (*incident.reasons, *epoch.lines)[-REASONS_MAX:]
+            incident = replace(incident, reasons=lines)
+            epoch.lines.clear()
+        ctx.table(INCIDENTS).put(incident.incident_id, incident)
+        epoch.kept.append(incident.incident_id)
+        epoch.kept_headers[incident.incident_id] = epoch.headers
+        if incident.status == RESOLVED:
+            ctx.wake_at(incident.incident_id, incident.resolved_at_ms + TOMBSTONE_AFTER_MS)
+
+    def wake(self, key: str, ctx: Context) -> None:
+        """Let go of an incident that was resolved long ago, unless it was opened again."""
+        incident = ctx.table(INCIDENTS).get(key)
+        if incident is None or incident.status != RESOLVED:
+            return
+        due_ms = incident.resolved_at_ms + TOMBSTONE_AFTER_MS
+        if due_ms > ctx.now_ms:
+            ctx.wake_at(key, due_ms)
+            return
+        ctx.table(INCIDENTS).delete(key)
+        assert self.epoch is not None  # noqa: S101
+        self.epoch.kept.append(key)
+        self.epoch.kept_headers[key] = self.epoch.headers
+
+    def flush(self, epoch: Epoch) -> None:
+        """Emit each incident of the epoch once, as it now is, in the order first changed."""
+        table = epoch.tables[INCIDENTS.name]
+        for incident_id in dict.fromkeys(epoch.kept):
+            epoch.headers = epoch.kept_headers[incident_id]
+            epoch.append(INCIDENTS_TOPIC, incident_id, table.get(incident_id))

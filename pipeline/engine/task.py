@@ -1,0 +1,291 @@
+"""Task: one agent on one partition. It runs the chain over a batch and returns Effects.
+
+Nothing is written here: tables are overlays, outputs are a list. The host commits the Effects
+with the journal record atomically and then calls `committed()`; or it calls `rollback()`, and
+the same batch can be run again. When an event raises, the whole overlay is dropped and the
+batch is run again with a savepoint per event, so the hot path pays nothing for the rare case.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from hashlib import blake2b
+from typing import Any, Final
+
+import msgspec
+
+from pipeline.codec import decode
+from pipeline.domain.call import CallResult
+from pipeline.domain.errors import EpochRefused, StoreError
+from pipeline.domain.journal import JournalRecord, Segment
+from pipeline.domain.raw import RawAlert
+from pipeline.domain.record import Record
+from pipeline.domain.stage import INCIDENTS, Event, Stage
+from pipeline.domain.store import Checkpoint, Output, Store
+from pipeline.engine.agent import INCIDENTS_TOPIC, RESULTS, Agent
+from pipeline.engine.chain import Chain
+from pipeline.engine.context import Epoch
+from pipeline.engine.effects import Effects
+from pipeline.engine.globals import Globals
+from pipeline.engine.keep import Keep
+from pipeline.engine.tables import Overlay, Undo, overlay, take_back
+from pipeline.engine.wakes import Due, Wakes
+
+FATAL: Final = (StoreError, EpochRefused, MemoryError, OSError)
+"""Faults of the machine, never of an event: they end the epoch and the process."""
+
+RAISED_MAX: Final = 20
+"""So many events of one epoch, or of the last RAISED_WINDOW (5 %), may raise. More means that
+a deploy is broken: stop uncommitted rather than drain a topic unpaged."""
+
+RAISED_WINDOW: Final = 400
+
+
+class Task:
+    """One agent on one partition, over one Store that nobody else writes."""
+
+    def __init__(
+        self, agent: Agent, partition: int, store: Store, globals_: Globals | None = None
+    ) -> None:
+        self.name = f"{agent.name}-{partition}"
+        self.agent = agent
+        self.partition = partition
+        self._checkpoint = store.checkpoint()
+        self._keep = Keep() if INCIDENTS_TOPIC in agent.writes else None
+        stages: tuple[Stage, ...] = agent.stages
+        if self._keep is not None:
+            stages = (*stages, self._keep)
+        self._tables: dict[str, Overlay[Any]] = {
+            spec.name: overlay(spec, store) for stage in stages for spec in stage.tables
+        }
+        if self._keep is None and INCIDENTS.name in self._tables:
+            raise ValueError("only the end of a chain that writes incidents keeps that table")
+        self._wakes = Wakes(store)
+        self._epoch = Epoch(
+            agent=agent,
+            partition=partition,
+            tables=self._tables,
+            wakes=self._wakes,
+            globals=globals_ or Globals({}),
+            record=Record(topic="", partition=partition, offset=0, key="", value=None),
+        )
+        if self._keep is not None:
+            self._keep.epoch = self._epoch
+        self._chain = Chain(stages, self._epoch)
+        self._decoders: dict[str, Callable[[Record], Event]] = {
+            topic: _decoder(kind) for topic, kind in agent.reads.items()
+        }
+        self._decoders[RESULTS] = _decode_result
+        self._raised: deque[bool] = deque(maxlen=RAISED_WINDOW)
+        self._open: tuple[Checkpoint, list[bool]] | None = None
+
+    @property
+    def checkpoint(self) -> Checkpoint:
+        """How far the committed state goes."""
+        return self._checkpoint
+
+    @property
+    def next_due_ms(self) -> int:
+        """When the next wake is due; far in the future where there is none."""
+        return self._wakes.next_due_ms
+
+    def run(self, batch: Sequence[Record], now_ms: int) -> Effects:
+        """Run what is due and then the batch, as one epoch at `now_ms`.
+
+        Raises EpochRefused where too many events raise, StoreError, MemoryError and OSError as
+        they come; then nothing is kept.
+        """
+        if self._open is not None:
+            raise RuntimeError(f"{self.name}: the last epoch is neither committed nor rolled back")
+        self._epoch.now_ms = max(now_ms, self._checkpoint.now_ms)
+        try:
+            try:
+                due, fates = self._attempt(batch, self._plain)
+            except FATAL:
+                raise
+            except Exception:  # noqa: BLE001  (any exception out of a stage is its event's)
+                self._forget()
+                due, fates = self._attempt(batch, self._with_savepoint)
+            return self._close(batch, due, fates)
+        except BaseException:
+            self.rollback()
+            raise
+
+    def committed(self) -> None:
+        """The host has committed the Effects: they are the state now."""
+        if self._open is None:
+            raise RuntimeError(f"{self.name}: no epoch is open")
+        self._checkpoint, fates = self._open
+        self._raised.extend(fates)
+        for table in self._all_tables():
+            table.committed()
+        self._clear()
+        self._wakes.committed()
+
+    def rollback(self) -> None:
+        """Forget the epoch; the same batch can be run again."""
+        self._forget()
+        self._wakes.refresh()
+
+    def rows(self, table: str, prefix: str = "") -> dict[str, Any]:
+        """The rows of one of the task's tables, decoded: for starts, tests and people."""
+        return dict(self._tables[table].scan(prefix))
+
+    def _attempt(
+        self, batch: Sequence[Record], each: Callable[[Callable[[], None], str], bool]
+    ) -> tuple[list[Due], list[bool]]:
+        epoch, chain, decoders = self._epoch, self._chain, self._decoders
+        due = self._wakes.due(epoch.now_ms)
+        fates: list[bool] = []
+        for wake in due:
+            if self._wakes.take(wake):
+                epoch.at(
+                    Record(
+                        topic="",
+                        partition=self.partition,
+                        offset=0,
+                        key=wake.key,
+                        value=None,
+                        timestamp_ms=wake.at_ms,
+                    )
+                )
+                fates.append(each(lambda w=wake: chain.wake(w.stage, w.key), wake.stage))  # type: ignore[misc]
+        for record in batch:
+            if record.value is None and record.event is None:
+                continue
+            epoch.at(record)
+            read = decoders[record.topic]
+            fates.append(each(lambda r=record, d=read: chain.process(d(r)), ""))  # type: ignore[misc]
+        return due, fates
+
+    @staticmethod
+    def _plain(step: Callable[[], None], _stage: str) -> bool:
+        step()
+        return False
+
+    def _with_savepoint(self, step: Callable[[], None], stage: str) -> bool:
+        epoch, undo = self._epoch, Undo()
+        marks = (len(epoch.outputs), len(epoch.reasons), len(epoch.kept))
+        for table in self._all_tables():
+            table.undo = undo
+        try:
+            step()
+        except FATAL:
+            raise
+        except Exception:  # noqa: BLE001
+            take_back(undo)
+            del epoch.outputs[marks[0] :], epoch.reasons[marks[1] :], epoch.kept[marks[2] :]
+            epoch.lines.clear()
+            self._chain.dead_letter("raised", traceback.format_exc(), -1, stage)
+            return True
+        finally:
+            for table in self._all_tables():
+                table.undo = None
+        return False
+
+    def _close(self, batch: Sequence[Record], due: list[Due], fates: list[bool]) -> Effects:
+        raised = sum(fates)
+        if raised > RAISED_MAX or (raised and sum((*self._raised, *fates)) > RAISED_MAX):
+            raise EpochRefused(
+                f"{self.name}: {raised} of {len(fates)} events raise; nothing of this epoch is "
+                f"committed. The last traceback:\n{traceback_of(self._epoch.outputs)}"
+            )
+        epoch = self._epoch
+        if self._keep is not None:
+            self._keep.flush(epoch)
+        changes: dict[tuple[str, str], bytes | None] = {}
+        for table in self._all_tables():
+            table.changes(changes)
+        segments = _segments(batch)
+        offsets = {**self._checkpoint.offsets}
+        offsets.update({f"{s.topic}:{s.partition}": s.end for s in segments})
+        number = self._checkpoint.epoch + (1 if due or batch else 0)
+        checkpoint = Checkpoint(epoch=number, now_ms=epoch.now_ms, offsets=offsets)
+        journal = JournalRecord(
+            task=self.name,
+            epoch=number,
+            now_ms=epoch.now_ms,
+            segments=segments,
+            results=tuple(r.value or b"" for r in batch if r.topic == RESULTS),
+            globals={n: epoch.globals.versions[n] for n in self.agent.looks_up},
+            topology=self.agent.topology,
+            digest=digest(epoch.outputs, changes),
+            outputs=len(epoch.outputs),
+        )
+        self._open = (checkpoint, fates)
+        return Effects(
+            task=self.name,
+            outputs=epoch.outputs,
+            changes=changes,
+            touched={name: table.dirty for name, table in self._tables.items() if table.dirty},
+            reasons=Counter(epoch.reasons),
+            checkpoint=checkpoint,
+            journal=journal,
+            events=len(fates),
+            raised=raised,
+        )
+
+    def _all_tables(self) -> tuple[Overlay[Any], ...]:
+        return (*self._tables.values(), *self._wakes.tables)
+
+    def _forget(self) -> None:
+        for table in self._all_tables():
+            table.rollback()
+        self._clear()
+
+    def _clear(self) -> None:
+        epoch = self._epoch
+        epoch.outputs, epoch.reasons, epoch.kept = [], [], []
+        epoch.lines.clear()
+        epoch.kept_headers.clear()
+        self._open = None
+
+
+def digest(outputs: Sequence[Output], changes: dict[tuple[str, str], bytes | None]) -> str:
+    """The hex BLAKE2b (128 bit) of all outputs and changes in their order: what a replay must
+    reproduce.
+    """
+    state = blake2b(digest_size=16)
+    for output in outputs:
+        state.update(f"{output.topic}\0{output.key}\0".encode())
+        state.update(b"\0" if output.value is None else output.value)
+    for (table, key), value in changes.items():
+        state.update(f"{table}\0{key}\0".encode())
+        state.update(b"\0" if value is None else value)
+    return state.hexdigest()
+
+
+def traceback_of(outputs: Sequence[Output]) -> str:
+    """The detail of the last dead letter among the outputs."""
+    details = [getattr(o.event, "detail", "") for o in outputs if o.topic == "dead-letters"]
+    return str(details[-1]) if details else ""
+
+
+def _segments(batch: Sequence[Record]) -> tuple[Segment, ...]:
+    """The runs of the batch in the order read."""
+    runs: list[list[Any]] = []
+    for record in batch:
+        if record.topic == RESULTS:
+            continue
+        if runs and runs[-1][0] == record.topic and runs[-1][1] == record.partition:
+            runs[-1][3] = record.offset + 1
+        else:
+            runs.append([record.topic, record.partition, record.offset, record.offset + 1])
+    return tuple(Segment(*run) for run in runs)
+
+
+def _decoder(kind: type[Event]) -> Callable[[Record], Event]:
+    if kind is RawAlert:
+        return lambda record: RawAlert(
+            value=record.value or b"",
+            key=record.key,
+            headers=record.headers,
+            timestamp_ms=record.timestamp_ms,
+        )
+    return lambda record: record.event or decode(kind, record.value or b"")  # type: ignore[return-value]
+
+
+def _decode_result(record: Record) -> Event:
+    return record.event or msgspec.msgpack.decode(record.value or b"", type=CallResult)  # type: ignore[return-value]

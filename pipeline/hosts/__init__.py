@@ -1,0 +1,1 @@
+"""Hosts: where tasks run, and what makes their effects durable."""

@@ -1,0 +1,45 @@
+"""The host's clock: wall time that never goes back and never follows a jump."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Final
+
+JUMP_MS_MAX: Final = 60_000
+"""A wall clock that leaves the monotonic one by more than this is reported, not followed."""
+
+# CLOCK_BOOTTIME counts the sleep of a laptop, so that waking up is no jump; macOS lacks it.
+_STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
+def _wall_ms() -> int:
+    return time.time_ns() // 1_000_000  # noqa: TID251  (this is the host's one clock)
+
+
+def _steady_ms() -> int:
+    return time.clock_gettime_ns(_STEADY) // 1_000_000
+
+
+class Clock:
+    """`now_ms()` follows the wall clock in small steps; `jump_ms` says by how much it is off."""
+
+    def __init__(
+        self, wall_ms: Callable[[], int] = _wall_ms, steady_ms: Callable[[], int] = _steady_ms
+    ) -> None:
+        self._wall_ms, self._steady_ms = wall_ms, steady_ms
+        self._offset_ms = wall_ms() - steady_ms()
+        self._last_ms = 0
+        self.jump_ms = 0
+
+    def now_ms(self) -> int:
+        """Milliseconds since the epoch, never less than before."""
+        steady = self._steady_ms()
+        off = self._wall_ms() - steady - self._offset_ms
+        if abs(off) <= JUMP_MS_MAX:
+            self._offset_ms += off
+            self.jump_ms = 0
+        else:
+            self.jump_ms = off
+        self._last_ms = max(self._last_ms, steady + self._offset_ms)
+        return self._last_ms
