@@ -1,0 +1,113 @@
+"""The environment is read here and nowhere else: what TOCSIN_… says, and secrets by reference."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from pipeline.domain.errors import UsageError
+from pipeline.domain.secret import Secret
+from pipeline.topology.secrets import MissingSecret, Resolve
+
+PREFIX: Final = "TOCSIN_"
+SECRET_SIZE_BYTES_MAX: Final = 65_536
+"""A file that is named as a secret and is larger is refused: it is something else."""
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What the environment says; options of the command line take precedence over it."""
+
+    data: Path = Path("tocsin-data")
+    """TOCSIN_DATA: the folder of log and state."""
+
+    config: Path | None = None
+    """TOCSIN_CONFIG: the topology.yaml to run; unset: the one that comes with the program."""
+
+    listen: str = "127.0.0.1:9194"
+    """TOCSIN_LISTEN: HOST:PORT of the edge; port 0 is the kernel's choice."""
+
+    url: str = ""
+    """TOCSIN_URL: where the command line finds a running Tocsin; empty: in the data folder."""
+
+    token: Secret | None = None
+    """TOCSIN_TOKEN: asked of callers by the edge, shown to it by the command line."""
+
+    pagerduty_events_url: str = ""
+    """TOCSIN_PAGERDUTY_EVENTS_URL: base URL of another Events server; `/v2/enqueue` is appended."""
+
+
+_KNOWN: Final = {f"{PREFIX}{name.upper()}": name for name in Settings.__struct_fields__}
+
+
+def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of an environment (the process's own if None); an empty variable is unset.
+
+    Raises UsageError, naming the variable, where a value cannot be right.
+    """
+    found = os.environ if environ is None else environ
+    texts = {name: found[key] for key, name in _KNOWN.items() if found.get(key)}
+    values: dict[str, object] = dict(texts)
+    for name in ("data", "config"):
+        if name in texts:
+            values[name] = Path(texts[name]).expanduser()
+    if "token" in texts:
+        values["token"] = Secret(texts["token"])
+    for name in ("url", "pagerduty_events_url"):
+        if name in texts:
+            values[name] = _base_url(texts[name], f"{PREFIX}{name.upper()}")
+    return Settings(**values)  # type: ignore[arg-type]
+
+
+def secret_resolver(
+    folder: Path | None = None, environ: Mapping[str, str] | None = None
+) -> Resolve:
+    """A resolver of `env:NAME` and `file:PATH`; paths are relative to `folder`.
+
+    It raises MissingSecret, which names the reference and never what was found. One line break
+    at the end of a file is not part of the secret.
+    """
+    found = os.environ if environ is None else environ
+    base = folder or Path()
+
+    def resolve(reference: str) -> Secret:
+        kind, _, name = reference.partition(":")
+        if kind == "file":
+            return Secret(_secret_in(base / Path(name).expanduser(), reference))
+        text = found.get(name, "")
+        if not text:
+            state = "empty" if name in found else "not set"
+            raise MissingSecret(
+                reference, f"the environment variable {name} is {state}", f"export {name}=…"
+            )
+        return Secret(text)
+
+    return resolve
+
+
+def _secret_in(path: Path, reference: str) -> str:
+    hint = "write the secret into that file, readable for Tocsin alone"
+    try:
+        with path.open("rb") as file:
+            raw = file.read(SECRET_SIZE_BYTES_MAX + 1)
+        text = raw.decode()
+    except UnicodeDecodeError:
+        raise MissingSecret(reference, "the file is not UTF-8 text", hint) from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or "the path cannot be right"
+        raise MissingSecret(reference, f"the file cannot be read: {why}", hint) from None
+    if len(raw) > SECRET_SIZE_BYTES_MAX:
+        raise MissingSecret(reference, f"more than {SECRET_SIZE_BYTES_MAX} bytes", hint)
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise MissingSecret(reference, "the file is empty", hint)
+    return text
+
+
+def _base_url(text: str, variable: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise UsageError(f"{variable} must be a URL that begins with http:// or https://")
+    return text.rstrip("/")

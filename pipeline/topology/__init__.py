@@ -1,0 +1,1 @@
+"""topology.yaml: read, checked with all complaints at once, and rendered as documentation."""

@@ -1,0 +1,110 @@
+"""The stream that a file need not state: its topics, its agents, and what the edge writes."""
+
+from __future__ import annotations
+
+from types import MappingProxyType
+from typing import Final
+
+from pipeline.domain.units import Duration
+from pipeline.topology.declared import AgentSpec, TopicSpec
+
+_DAY: Final = 86_400_000
+
+TOPICS: Final = MappingProxyType(
+    {
+        "raw-alerts": TopicSpec(
+            key="fingerprint",
+            retention=Duration(30 * _DAY),
+            description="Alerts as they came, from the edge and from foreign producers.",
+        ),
+        "alerts": TopicSpec(
+            schema="Alert", key="scope_id", description="Alerts, normalised and enriched."
+        ),
+        "incidents": TopicSpec(
+            schema="Incident",
+            key="incident_id",
+            cleanup="compact",
+            description="Each incident as it now is.",
+        ),
+        "notifications": TopicSpec(
+            schema="Notification", key="receiver", description="Whom to tell what."
+        ),
+        "receipts": TopicSpec(
+            schema="Receipt",
+            key="scope_id",
+            retention=Duration(90 * _DAY),
+            description="What became of each notification.",
+        ),
+        "commands": TopicSpec(
+            schema="Command",
+            key="scope_id",
+            description="What people and remote systems ask of an incident.",
+        ),
+        "silences": TopicSpec(
+            schema="Silence",
+            key="silence_id",
+            cleanup="compact",
+            description="Silences and maintenances: a global.",
+        ),
+        "services": TopicSpec(
+            schema="Service",
+            key="service",
+            cleanup="compact",
+            description="The service catalog: a global.",
+        ),
+        "changes": TopicSpec(
+            schema="Change",
+            key="service",
+            cleanup="compact",
+            description="The latest deploys and configuration changes of each service: a global.",
+        ),
+        "dead-letters": TopicSpec(
+            schema="DeadLetter",
+            key="source topic",
+            retention=Duration(30 * _DAY),
+            description="Events that could not be processed, with their reason.",
+        ),
+        "audit": TopicSpec(
+            schema="AuditRecord",
+            key="tenant",
+            retention=Duration(90 * _DAY),
+            description="Decisions with their reasons.",
+        ),
+        "journal": TopicSpec(
+            schema="JournalRecord",
+            key="task",
+            retention=Duration(30 * _DAY),
+            description="What each epoch read, in which order, at what time.",
+        ),
+    }
+)
+"""Every topic of the stream. A file that states one changes only the fields that it states."""
+
+AGENTS: Final = MappingProxyType(
+    {
+        "intake": AgentSpec(
+            reads=("raw-alerts",),
+            stages=("ingest", "enrich"),
+            writes=("alerts",),
+            looks_up=("services", "changes"),
+        ),
+        "decide": AgentSpec(
+            reads=("alerts", "commands"),
+            returns=("receipts",),
+            stages=("correlate", "route"),
+            writes=("incidents", "notifications", "audit"),
+            looks_up=("silences", "services"),
+        ),
+        "deliver": AgentSpec(reads=("notifications",), stages=("send",), writes=("receipts",)),
+    }
+)
+"""Every agent, in stream order. A file that states `agents` states all that there are."""
+
+EDGE_WRITES: Final = frozenset({"raw-alerts", "commands", "silences", "services", "changes"})
+"""Topics that the edge and the CLI write."""
+
+ENGINE_WRITES: Final = frozenset({"dead-letters", "journal"})
+"""Topics that every agent writes by itself."""
+
+GLOBALS: Final = frozenset({"silences", "services", "changes"})
+"""Topics that agents may look up."""

@@ -1,0 +1,23 @@
+"""The hint for a misspelt word: the nearest of those that would have been right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+from typing import Final
+
+LISTED_MAX: Final = 12
+"""Where nothing is near, the choices are listed if they are no more than so many."""
+
+COMPARED_CHARACTERS_MAX: Final = 60
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`did you mean "x"?`, or the list of choices, or nothing where they are too many."""
+    choices = sorted(set(known))
+    near = get_close_matches(word[:COMPARED_CHARACTERS_MAX], choices, n=1)
+    if near:
+        return f'did you mean "{near[0]}"?'
+    if not choices or len(choices) > LISTED_MAX:
+        return ""
+    return f"there are {', '.join(choices)}" if len(choices) > 1 else f"there is {choices[0]}"

@@ -1,0 +1,54 @@
+"""The sections that stages declare: shaped by their types in the registry, or their defaults."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pipeline import registry
+from pipeline.topology.nearest import did_you_mean
+from pipeline.topology.shape import BAD, MAPPING, Shaper
+from pipeline.topology.tree import Node
+
+NOBODY: Final = "none"
+"""The receiver that needs no declaration: nobody is told."""
+
+RECEIVERS_MAX: Final = 1_000
+
+
+def shape_section(name: str, node: Node | None, shaper: Shaper) -> Any:
+    """The value of a section, its type's default where the file does not state it, or BAD."""
+    if name == "receivers":
+        return {} if node is None else _receivers(node, shaper)
+    kind = registry.section_type(name)
+    return kind() if node is None else shaper.shape(kind, node, (name,))
+
+
+def _receivers(node: Node, shaper: Shaper) -> Any:
+    path = ("receivers",)
+    if not isinstance(node.value, dict):
+        return shaper.wrong(node, path, MAPPING)
+    if len(node.value) > RECEIVERS_MAX:
+        return shaper.complain(node, path, f"there are more than {RECEIVERS_MAX} receivers")
+    found: dict[str, Any] = {}
+    for name, member in node.value.items():
+        if name == NOBODY:
+            reason = f"{NOBODY!r} is taken: it means that nobody is told"
+            found[name] = shaper.complain(node, (*path, name), reason, "rename it", at_key=name)
+        else:
+            found[name] = _receiver(name, member, shaper)
+    return BAD if any(value is BAD for value in found.values()) else found
+
+
+def _receiver(name: str, node: Node, shaper: Shaper) -> Any:
+    """One receiver: its sink's name chooses the type of all its fields."""
+    path = ("receivers", name)
+    if not isinstance(node.value, dict):
+        return shaper.wrong(node, path, MAPPING)
+    chosen = node.value.get("sink")
+    known = ", ".join(sorted(registry.SINKS))
+    if chosen is None:
+        return shaper.complain(node, path, "'sink' is missing", f"there are {known}")
+    if not isinstance(chosen.value, str) or chosen.value not in registry.SINKS:
+        hint = did_you_mean(str(chosen.plain()), registry.SINKS)
+        return shaper.complain(chosen, (*path, "sink"), "there is no such sink", hint)
+    return shaper.shape(registry.receiver_type(chosen.value), node, path)
