@@ -18,7 +18,7 @@ class TocsinError(Exception):
 
 
 class Poison(TocsinError):
-    """This event can never be processed; its neighbours can."""
+    """The event at hand can never be processed; its neighbours can."""
 
 
 class Oversize(Poison):
