@@ -1,0 +1,152 @@
+"""The section `ingest` of topology.yaml: limits, words, identity and generic sources."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct, field
+
+from pipeline.domain.alert import SEVERITIES
+from pipeline.domain.units import Duration, Size
+
+FIELD_NAMES: Final = (
+    "name",
+    "severity",
+    "service",
+    "environment",
+    "region",
+    "cluster",
+    "namespace",
+    "host",
+    "instance",
+)
+"""Fields of an alert that may be taken from labels."""
+
+FORMATS: Final = ("native", "alertmanager", "alertmanager-v2", "alertmanager-events", "cloudevents")
+"""Formats that are always there; a generic source cannot be named like one of them."""
+
+DEFAULT_ALIASES: Final = {
+    "name": ("alertname",),
+    "severity": ("severity",),
+    "service": ("service",),
+    "environment": ("environment", "env"),
+    "region": ("region",),
+    "cluster": ("cluster",),
+    "namespace": ("namespace",),
+    "host": ("host", "node"),
+    "instance": ("instance",),
+}
+
+
+class Pick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where one field of a generic source comes from: exactly one of `path`, `cel`, `const`.
+
+    `map` translates what was found, `default` stands in where nothing was.
+    """
+
+    path: str = ""
+    """Keys and indexes from the member: `$.incident.summary`, `labels['a.b'][0]`."""
+    cel: str = ""
+    """An expression over `event` (the member) and `payload` (the whole body)."""
+    const: str = ""
+    """Always this text."""
+    map: dict[str, str] = field(default_factory=dict)
+    """What the sender says → what it means here."""
+    default: str = ""
+    """Taken where nothing was found."""
+
+    def __post_init__(self) -> None:
+        if sum(map(bool, (self.path, self.cel, self.const))) > 1:
+            raise ValueError("give one of path, cel and const")
+
+
+class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One generic source: JSON of any shape, posted to `/api/v1/ingest/<its name>`."""
+
+    fields: dict[str, str | Pick]
+    """A field of the native alert, or `labels.<name>` or `annotations.<name>`, → a path or a
+    pick; `labels` and `annotations` alone take a whole object."""
+    each: str = ""
+    """Path of the array whose members are alerts; without it the body is one alert."""
+    types: tuple[str, ...] = ()
+    """CloudEvents of these types carry this source's shape as their data."""
+    statuses: dict[str, str] = field(default_factory=dict)
+    """Status words of this source → firing or resolved."""
+    severities: dict[str, str] = field(default_factory=dict)
+    """Severity words of this source → critical, error, warning, info or unknown."""
+
+    def __post_init__(self) -> None:
+        for needed in ("name", "status"):
+            if needed not in self.fields:
+                raise ValueError(
+                    f"fields.{needed} is missing: every alert needs a name and a status"
+                )
+        check_words(self.statuses, self.severities)
+
+
+class IngestConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How alerts are read. A text over its limit is cut and the alert tagged `truncated`; an
+    alert is never refused for its size.
+    """
+
+    members_max: int = 10_000
+    """Alerts in one body; a longer batch is refused whole."""
+    field_size_max: Size = Size(1_000)
+    """Bytes of a name, a label's name or value, or any other short field."""
+    annotation_size_max: Size = Size(20_000)
+    """Bytes of the description and of one annotation."""
+    annotations_size_max: Size = Size(250_000)
+    """Bytes of all annotations of an alert; what does not fit any more is left out."""
+    labels_max: int = 100
+    """Labels of an alert; the first ones are kept."""
+    annotations_max: int = 100
+    """Annotations of an alert; the first ones are kept."""
+    tags_max: int = 50
+    """Tags of an alert; the first ones are kept."""
+    skew_max: Duration = Duration(120_000)
+    """How far a sender's clock may run ahead; an alert from later counts from its arrival and
+    is tagged `clock_skew`."""
+    resolve_timeout: Duration = Duration(300_000)
+    """An alert on Alertmanager's API v2 without an end ends after this unless it is sent again,
+    as Alertmanager's own `resolve_timeout`."""
+    identity: tuple[str, ...] = (
+        "name",
+        "service",
+        "environment",
+        "region",
+        "cluster",
+        "namespace",
+        "host",
+        "instance",
+    )
+    """Fields that, with all labels, identify an alert that brings no fingerprint."""
+    labels_to_fields: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Field → the labels that fill it where it is empty, the first that is set; replaces the
+    built-in list of that field."""
+    description_from: tuple[str, ...] = ("description", "summary", "message")
+    """Annotations that stand in for an empty description, the first that is set."""
+    statuses: dict[str, str] = field(default_factory=dict)
+    """More status words → firing or resolved."""
+    severities: dict[str, str] = field(default_factory=dict)
+    """More severity words → critical, error, warning, info or unknown."""
+    sources: dict[str, SourceConfig] = field(default_factory=dict)
+    """Generic sources by name."""
+
+    def __post_init__(self) -> None:
+        check_words(self.statuses, self.severities)
+        for name in (*self.identity, *self.labels_to_fields):
+            if name not in (*FIELD_NAMES, "source", "source_id", "metric"):
+                raise ValueError(f"{name!r} is no field of identity: take {', '.join(FIELD_NAMES)}")
+        for name in self.sources:
+            if name in FORMATS:
+                raise ValueError(f"a source cannot be named {name}: that is a built-in format")
+
+
+def check_words(statuses: dict[str, str], severities: dict[str, str]) -> None:
+    """Raise ValueError where a word is translated into one that an alert does not know."""
+    for given, meant in statuses.items():
+        if meant not in ("firing", "resolved"):
+            raise ValueError(f"statuses.{given}: {meant!r} is neither firing nor resolved")
+    for given, meant in severities.items():
+        if meant not in SEVERITIES:
+            raise ValueError(f"severities.{given}: {meant!r} is none of {', '.join(SEVERITIES)}")

@@ -1,0 +1,70 @@
+"""parse: a body in some format to Drafts and Rejected; pure, and never an exception.
+
+The edge calls it on what is posted, the stage on what lies on `raw-alerts`: one set of parsers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from msgspec.structs import replace
+
+from pipeline.domain.deadletter import Rejected
+from pipeline.stages.ingest.config import IngestConfig
+from pipeline.stages.ingest.draft import Draft, Parsed, refuse
+from pipeline.stages.ingest.identity import identity_of
+from pipeline.stages.ingest.native import parse_native
+from pipeline.stages.ingest.reading import join
+from pipeline.stages.ingest.reasons import UNKNOWN_FORMAT, UNKNOWN_STATUS
+from pipeline.stages.ingest.rules import Rules, rules_of
+from pipeline.stages.ingest.words import meaning
+
+
+def parse(
+    body: bytes, format_name: str, headers: Mapping[str, str], config: IngestConfig, now_ms: int
+) -> Parsed:
+    """Read a body. Every draft that comes back has a fingerprint and a status that is known.
+
+    `format_name` is one of config.FORMATS or the name of a generic source; `headers` are those of
+    the request or record, in lower case. A batch of more than `members_max` is refused whole
+    with the reason TOO_MANY and index -1.
+    """
+    parsed = _parse(body, format_name, headers, config, now_ms)
+    return (
+        _complete(parsed, rules_of(config), headers.get("source", "")) if parsed.drafts else parsed
+    )
+
+
+def _parse(
+    body: bytes, format_name: str, headers: Mapping[str, str], config: IngestConfig, now_ms: int
+) -> Parsed:
+    if format_name == "native":
+        return parse_native(body, config.members_max)
+    known = ", ".join(("native", *config.sources))
+    return refuse(UNKNOWN_FORMAT, f"no format {format_name[:100]!r}: take one of {known}")
+
+
+def _complete(parsed: Parsed, rules: Rules, source: str) -> Parsed:
+    """Check status words and fill what is derived."""
+    kept: list[Draft] = []
+    bad: list[Rejected] = []
+    for draft in parsed.drafts:
+        if draft.status not in rules.statuses and not meaning(rules.statuses, draft.status):
+            bad.append(_unknown_status(draft, parsed.array))
+            continue
+        if not draft.fingerprint:
+            draft.fingerprint = identity_of(draft, rules)
+        if not draft.source:
+            draft.source = source
+        kept.append(draft)
+    if not bad:
+        return parsed
+    return replace(parsed, drafts=tuple(kept), rejected=(*parsed.rejected, *bad))
+
+
+def _unknown_status(draft: Draft, array: str | None) -> Rejected:
+    detail = f"{draft.status[:100]!r} is no status: write firing or resolved, or declare the word"
+    if array is None:
+        return Rejected(reason=UNKNOWN_STATUS, detail=detail, path="status")
+    where = join(f"{array}[{draft.index}]", "status")
+    return Rejected(reason=UNKNOWN_STATUS, detail=detail, path=where, index=draft.index)
