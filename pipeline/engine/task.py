@@ -129,6 +129,10 @@ class Task:
         self._forget()
         self._wakes.refresh()
 
+    def has_table(self, name: str) -> bool:
+        """Whether one of the task's stages, or the end of its chain, owns the table."""
+        return name in self._tables
+
     def rows(self, table: str, prefix: str = "") -> dict[str, Any]:
         """The rows of one of the task's tables, decoded: for starts, tests and people."""
         return dict(self._tables[table].scan(prefix))

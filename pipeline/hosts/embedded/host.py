@@ -88,7 +88,7 @@ class EmbeddedHost:
         """Be told of each committed change of a table, and now of all its rows."""
         self._watchers.setdefault(table, []).append(watcher)
         for running in self._running:
-            if any(spec.name == table for s in running.task.agent.stages for spec in s.tables):
+            if running.task.has_table(table):
                 watcher(running.task.name, running.task.rows(table))
 
     def inject(self, task: str, result: CallResult) -> None:

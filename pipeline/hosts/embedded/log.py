@@ -27,8 +27,8 @@ _unpack = msgspec.msgpack.Decoder(dict[str, str]).decode
 class Partition:
     """One partition: its table, the next offset and the tail in memory."""
 
-    def __init__(self, number: int, table: str, following: int) -> None:
-        self.number = number
+    def __init__(self, row_id: int, table: str, following: int) -> None:
+        self.id = row_id
         self.table = table
         self.following = following
         self.tail: list[Record] = []
@@ -157,7 +157,7 @@ class SqliteLog:
         with guarded():
             floors = dict(self._db.execute("SELECT id, floor FROM partitions").fetchall())
             for key, part in self._partitions.items():
-                self._partitions[key] = self._open(part.number, floors[part.number])
+                self._partitions[key] = self._open(part.id, floors[part.id])
 
     def committed(self) -> None:
         """Let go of what no longer belongs to the tails."""

@@ -1,0 +1,78 @@
+"""The composition root: the only file that knows everybody.
+
+`agents` builds what topology.yaml declares; hosts, driver, replay and backtest all run those.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from pipeline import registry
+from pipeline.codec import TOPIC_VALUES
+from pipeline.domain.raw import RawAlert
+from pipeline.domain.stage import Event
+from pipeline.domain.wiring import Wiring
+from pipeline.engine import Agent
+from pipeline.topology.builtin import GLOBALS
+from pipeline.topology.declared import Topology
+
+PAGERDUTY: Final = "pagerduty"
+
+
+def event_types(topology: Topology) -> dict[str, type[Event]]:
+    """The type of each topic's values; bytes as they came are RawAlerts."""
+    return {
+        name: TOPIC_VALUES[spec.schema] if spec.schema else RawAlert
+        for name, spec in topology.topics.items()
+    }
+
+
+def global_topics(topology: Topology) -> list[str]:
+    """The topics that any agent looks up."""
+    return [name for name in topology.topics if name in GLOBALS]
+
+
+def wiring(
+    topology: Topology, installation: str, *, events_url: str = "", is_dry: bool = False
+) -> Wiring:
+    """What the stages are built from. `events_url` replaces the URL of each PagerDuty receiver."""
+    sections: dict[str, Any] = dict(topology.sections)
+    if events_url:
+        sections["receivers"] = {
+            name: replace(config, url=events_url) if config.sink == PAGERDUTY else config
+            for name, config in sections["receivers"].items()
+        }
+    return Wiring(
+        scope=topology.scope,
+        installation=installation,
+        slot=secrets.token_hex(4),
+        sections=sections,
+        sinks=registry.sinks(),
+        is_dry=is_dry,
+    )
+
+
+def agents(topology: Topology, wires: Wiring) -> list[Agent]:
+    """The agents of a topology in stream order, their stages built."""
+    types = event_types(topology)
+    limits: Mapping[str, int] = {
+        name: int(spec.size_max)
+        for name, spec in topology.topics.items()
+        if spec.size_max is not None
+    }
+    return [
+        Agent(
+            name=name,
+            stages=tuple(registry.stage_builder(stage)(wires) for stage in spec.stages),
+            reads={topic: types[topic] for topic in (*spec.reads, *spec.returns)},
+            writes=spec.writes,
+            looks_up=spec.looks_up,
+            topology=topology.hash,
+            size_bytes_max=limits,
+        )
+        for name, spec in topology.agents.items()
+    ]

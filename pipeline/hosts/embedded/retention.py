@@ -1,0 +1,105 @@
+"""Retention: what a topic lets go of, a bounded piece at a time between two epochs.
+
+`delete`: records older than the retention that every reader has passed. `compact`: records
+that a later one of the same key replaces, and tombstones, once they are older than the lag.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from pipeline.hosts.embedded.database import guarded
+from pipeline.hosts.embedded.log import Partition, SqliteLog
+
+PIECE_MAX: Final = 5_000
+"""Rows looked at per topic and call, so that no epoch waits long for it."""
+
+
+class Keeping(Struct, frozen=True, kw_only=True):
+    """How long one topic keeps what: `after_ms` is its retention, or of a compacted topic the
+    age at which a replaced record may go.
+    """
+
+    after_ms: int
+    is_compact: bool = False
+
+
+class Retention:
+    """Trims the topics of one log. Call `trim` often: it goes on where it stopped."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, log: SqliteLog, keeping: Mapping[str, Keeping]
+    ) -> None:
+        self._db = connection
+        self._log = log
+        self._keeping = keeping
+        self._cleaned: dict[str, int] = {}
+        with guarded():
+            for topic, rule in keeping.items():
+                if rule.is_compact:
+                    for number in log.partitions(topic):
+                        table = log.part(topic, number).table
+                        connection.execute(
+                            f"CREATE INDEX IF NOT EXISTS {table}_keys ON {table} (key, offset)"
+                        )
+
+    def trim(self, now_ms: int, passed: Mapping[str, int]) -> int:
+        """Delete at most PIECE_MAX rows per partition; how many went.
+
+        `passed` gives, as `topic:partition`, the offset that every reader has passed; a
+        partition that is not in it is read by nobody.
+        """
+        gone = 0
+        with guarded():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                for topic, rule in self._keeping.items():
+                    for number in self._log.partitions(topic):
+                        part = self._log.part(topic, number)
+                        end = min(part.following, passed.get(f"{topic}:{number}", part.following))
+                        before_ms = now_ms - rule.after_ms
+                        drop = self._compact if rule.is_compact else self._delete
+                        count = drop(part, before_ms, end)
+                        if count:
+                            self._keep_floor(part)
+                            gone += count
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+        return gone
+
+    def _keep_floor(self, part: Partition) -> None:
+        """Offsets must not come twice, even when all records of a partition have gone."""
+        self._db.execute("UPDATE partitions SET floor = ? WHERE id = ?", (part.following, part.id))
+
+    def _delete(self, part: Partition, before_ms: int, end: int) -> int:
+        first = self._db.execute(f"SELECT min(offset) FROM {part.table}").fetchone()[0]  # noqa: S608
+        if first is None:
+            return 0
+        return self._db.execute(
+            f"DELETE FROM {part.table} WHERE offset >= ? AND offset < ? AND timestamp_ms < ?",  # noqa: S608
+            (first, min(end, first + PIECE_MAX), before_ms),
+        ).rowcount
+
+    def _compact(self, part: Partition, before_ms: int, end: int) -> int:
+        start = self._cleaned.get(part.table, 0)
+        stop = min(end, start + PIECE_MAX)
+        youngest = self._db.execute(
+            f"SELECT max(timestamp_ms) FROM {part.table} WHERE offset >= ? AND offset < ?",  # noqa: S608
+            (start, stop),
+        ).fetchone()[0]
+        if youngest is not None and youngest >= before_ms:
+            stop = start  # the piece is not old enough yet: come back to it
+        count = self._db.execute(
+            f"DELETE FROM {part.table} WHERE offset >= ? AND offset < ? AND (value IS NULL OR"  # noqa: S608
+            f" EXISTS (SELECT 1 FROM {part.table} AS later WHERE later.key = {part.table}.key"
+            f" AND later.offset > {part.table}.offset))",
+            (start, stop),
+        ).rowcount
+        self._cleaned[part.table] = 0 if stop >= end else stop
+        return count
