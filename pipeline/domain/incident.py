@@ -62,12 +62,25 @@ class Delivery(Struct, frozen=True, kw_only=True):
     ref: str = ""
 
 
+class Held(Struct, frozen=True, kw_only=True):
+    """Why one receiver is not told just now: the name of route's reason, and until when it
+    holds (0: until something changes).
+    """
+
+    receiver: str
+    reason: str
+    until_ms: int = 0
+
+
 class Routing(Struct, frozen=True, kw_only=True):
-    """Route's part: whom it told, what mutes it, and when it looks again (0: never)."""
+    """Route's part: whom it told, whom it did not and why, what mutes it, and when it looks
+    again (0: never).
+    """
 
     deliveries: tuple[Delivery, ...] = ()
     muted_by: tuple[str, ...] = ()
     look_at_ms: int = 0
+    held: tuple[Held, ...] = ()
 
 
 class Incident(Struct, frozen=True, kw_only=True):

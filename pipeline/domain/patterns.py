@@ -1,11 +1,11 @@
 r"""Regular expressions of matchers, anchored as Alertmanager does it, and kept from running away.
 
-Alertmanager's own engine (RE2) takes time linear in the text; Python's backtracks. So what could
-take more than about a hundredth of a second is refused when it is written, not met when it pages:
-look-around and references to groups (RE2 has neither), a repeated group that itself varies in
-length (`(a+)+`), more than REPEATS_MAX open repetitions, a pattern over PATTERN_SIZE_MAX. The text
-is bounded too: the more open repetitions, the shorter (`_TEXT_SIZE_MAX`). A longer value does not
-match, so `=~` is false and `!~` is true of it.
+Alertmanager's engine (RE2) takes time linear in the text; Python's backtracks. So what could take
+very long is refused when it is written, not met when it pages: look-around and references to groups
+(RE2 has neither), a repeated group that itself varies in length (`(a+)+`), more than REPEATS_MAX
+open repetitions or VARIATIONS_MAX others, a pattern over PATTERN_SIZE_MAX. The text is bounded too:
+the more open repetitions, the shorter (`_TEXT_SIZE_MAX`). A longer value does not match, so `=~` is
+false and `!~` is true of it. `\d`, `\w`, `\s` and `\b` are ASCII, as in RE2.
 """
 
 from __future__ import annotations
@@ -23,15 +23,20 @@ ALTERNATIVES_SIZE_MAX: Final = 32_768
 REPEATS_MAX: Final = 3
 """`*`, `+` and `{n,}` in one pattern: the exponent of its worst case."""
 
+VARIATIONS_MAX: Final = 24
+"""`?`, `|` and `{n,m}` in one pattern: each can double its worst case."""
+
 _TEXT_SIZE_MAX: Final = (8_192, 4_096, 1_024, 256)
 """Characters of a value that are matched, by the number of open repetitions."""
 
 _REMEMBERED_MAX: Final = 1_000
 """Answers remembered per pattern; at the limit they are forgotten and fill again."""
 
-_SPECIAL: Final = frozenset(r".^$*+?{}[]()\ "[:-1])
-_OPEN_REPEAT: Final = re.compile(r"[*+]|\{\d+,\}")
-_REPEAT: Final = re.compile(r"[*+?]|\{\d+(?:,\d*)?\}")
+_SPECIAL: Final = frozenset(".^$*+?{}[]()\\")
+_REPEAT: Final = re.compile(r"[*+?]|\{(?P<low>\d+)(?P<comma>,(?P<high>\d*))?\}", re.ASCII)
+_HEAD: Final = re.compile(r"\(\?(?:P<\w+>|[ims]*:|[ims]+(?=\)))")
+_FIXED, _BOUNDED, _OPEN = 0, 1, 2
+_SPAN_MAX: Final = 16
 
 
 def compile_pattern(pattern: str) -> Callable[[str], bool]:
@@ -80,43 +85,58 @@ def _remembering(compiled: re.Pattern[str], text_size_max: int) -> Callable[[str
 
 
 def _count_repeats(pattern: str) -> int:
-    """The open repetitions of a pattern. Raises ValueError where the worst case has no bound."""
-    repeats, at = 0, 0
-    groups: list[bool] = []  # of each open group: whether what it matches may vary in length
-    closed_varies = False
+    """The open repetitions of a pattern. Raises ValueError where the worst case is too bad."""
+    counts = {_BOUNDED: 0, _OPEN: 0}
+    groups: list[int] = []  # how much each group that is open here varies in length
+    varies, at = _FIXED, 0
     while at < len(pattern):
-        step = _step(pattern, at)
-        token = pattern[at : at + step]
-        if token[0] == "(":
-            groups.append(False)
-        elif token == ")":
-            closed_varies = groups.pop() if groups else False
-            if groups and closed_varies:
-                groups[-1] = True
-        elif token == "|" and groups:
-            groups[-1] = True
-        found = _REPEAT.match(pattern, at + step) if token[0] not in "(|" else None
-        if found:
-            is_open = _OPEN_REPEAT.fullmatch(found[0]) is not None
-            if token == ")" and closed_varies and found[0] != "?":
-                raise ValueError(
-                    f"the pattern {pattern!r} repeats, at character {found.start()}, a group "
-                    "that itself varies: that can take for ever; write it without the inner "
-                    "repetition or alternative, or as several matchers"
-                )
-            repeats += is_open
+        end = at + _step(pattern, at)
+        head = pattern[at]
+        if head == "(":
+            groups.append(_FIXED)
+        elif head == "|":
+            _vary(groups, counts, _BOUNDED)
+        else:
+            varies = groups.pop() if head == ")" and groups else _FIXED
+            found = _REPEAT.match(pattern, end)
+            if found:
+                kind = _kind(found)
+                if max(varies, kind) == _OPEN and varies and found[0] != "?":
+                    raise ValueError(
+                        f"the pattern {pattern!r} repeats, at character {end}, a group that "
+                        "itself varies: that can take for ever; write it without the inner "
+                        "repetition or alternative, or as several matchers"
+                    )
+                _vary(groups, counts, kind)
+                end = found.end() + (pattern[found.end() : found.end() + 1] in {"?", "+"})
             if groups:
-                groups[-1] = True
-            step += len(found[0])
-            if pattern[at + step : at + step + 1] in {"?", "+"}:
-                step += 1
-        at += step
-    if repeats > REPEATS_MAX:
+                groups[-1] = max(groups[-1], varies)
+        at = end
+    if counts[_OPEN] > REPEATS_MAX or counts[_BOUNDED] > VARIATIONS_MAX:
         raise ValueError(
-            f"the pattern {pattern!r} has {repeats} open repetitions (*, +, {{n,}}) and "
-            f"{REPEATS_MAX} are allowed: write it as several matchers on the same label"
+            f"the pattern {pattern!r} has {counts[_OPEN]} open repetitions (*, +, {{n,}}) and "
+            f"{counts[_BOUNDED]} other variations (?, |, {{n,m}}); {REPEATS_MAX} and "
+            f"{VARIATIONS_MAX} are allowed: write it as several matchers on the same label"
         )
-    return repeats
+    return counts[_OPEN]
+
+
+def _vary(groups: list[int], counts: dict[int, int], kind: int) -> None:
+    if kind != _FIXED:
+        counts[kind] += 1
+        if groups:
+            groups[-1] = max(groups[-1], kind)
+
+
+def _kind(repeat: re.Match[str]) -> int:
+    if repeat[0] in "*+":
+        return _OPEN
+    if repeat[0] == "?":
+        return _BOUNDED
+    low = int(repeat["low"])
+    if repeat["comma"] is None:
+        return _FIXED if low <= _SPAN_MAX else _OPEN
+    return _BOUNDED if repeat["high"] and int(repeat["high"]) <= _SPAN_MAX else _OPEN
 
 
 def _step(pattern: str, at: int) -> int:
@@ -132,11 +152,11 @@ def _step(pattern: str, at: int) -> int:
             end += 2 if pattern[end] == "\\" else 1
         return end + 1 - at
     if pattern[at : at + 2] == "(?":
-        head = re.compile(r"\(\?(?:P<\w+>|[ims]*:|[ims]+\))").match(pattern, at)
+        head = _HEAD.match(pattern, at)
         if head is None:
             raise ValueError(
                 f"the pattern {pattern!r} looks around or refers to a group (at {at}), which "
                 "Alertmanager's patterns cannot either: use a second matcher"
             )
-        return len(head[0]) - (head[0][-1] == ")")
+        return len(head[0])
     return 1
