@@ -1,0 +1,58 @@
+"""Backup and restore of a data folder: one file, consistent, taken while Tocsin runs."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from pipeline.domain.errors import StoreError
+from pipeline.hosts.embedded.database import connect, guarded
+from pipeline.hosts.embedded.folder import DATABASE, Folder
+
+
+def backup(database: str, target: Path) -> int:
+    """Copy a database, running or not, into the new file `target`; its size in bytes.
+
+    Raises StoreError where the target exists or cannot be written.
+    """
+    if target.exists():
+        raise StoreError(f"{target} exists: name a file that does not")
+    if not Path(database).exists():
+        raise StoreError(f"{database} does not exist: name the data folder with --data")
+    unfinished = target.with_name(target.name + ".part")
+    unfinished.unlink(missing_ok=True)
+    with guarded():
+        source = sqlite3.connect(database)
+        try:
+            source.execute("VACUUM INTO ?", (str(unfinished),))
+        finally:
+            source.close()
+    unfinished.rename(target)
+    return target.stat().st_size
+
+
+def restore(source: Path, folder: Path) -> None:
+    """Put a backup into a folder that has no database yet; `installation` comes along.
+
+    Raises StoreError, FormatError for a backup of a newer version, Busy for a folder in use.
+    """
+    if not source.is_file():
+        raise StoreError(f"{source} is no file")
+    if (folder / DATABASE).exists():
+        raise StoreError(f"{folder} holds data already: restore into a new folder")
+    held = Folder(folder)
+    held.acquire()
+    try:
+        unfinished = folder / (DATABASE + ".part")
+        with guarded():
+            origin = sqlite3.connect(f"file:{source}?mode=ro", uri=True)
+            copy = sqlite3.connect(unfinished)
+            try:
+                origin.backup(copy)
+            finally:
+                origin.close()
+                copy.close()
+            connect(str(unfinished)).close()
+        unfinished.rename(folder / DATABASE)
+    finally:
+        held.release()

@@ -1,0 +1,78 @@
+"""Bases: copies of the state alone, taken daily, from which a past hour is replayed.
+
+A base is a SQLite file with the state of every task at one commit. It is copied by a reader, so
+no epoch waits for it: WAL gives the reader one consistent moment.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from pipeline.domain.errors import StoreError
+from pipeline.domain.store import Checkpoint
+from pipeline.hosts.embedded.database import connect, guarded
+
+KEPT: Final = 30
+"""So many bases are kept; the oldest goes first. With one a day they reach as far as the
+retention of raw-alerts."""
+
+_COPIED: Final = ("facts", "state_tables", "state", "checkpoints")
+
+
+def take(database: str, folder: Path, now_ms: int) -> Path:
+    """Copy the committed state of `database` into `folder`; the path of the new base.
+
+    Raises StoreError; a copy that did not become whole leaves nothing under its final name.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{now_ms:015d}.db"
+    unfinished = path.with_suffix(".part")
+    unfinished.unlink(missing_ok=True)
+    with guarded():
+        connect(str(unfinished)).close()
+        source = sqlite3.connect(database, isolation_level=None)
+        try:
+            source.execute("ATTACH DATABASE ? AS base", (str(unfinished),))
+            source.execute("BEGIN")
+            for table in _COPIED:
+                source.execute(f"INSERT OR REPLACE INTO base.{table} SELECT * FROM main.{table}")  # noqa: S608
+            source.execute("COMMIT")
+        finally:
+            source.close()
+    unfinished.rename(path)
+    for old in sorted(folder.glob("*.db"))[:-KEPT]:
+        old.unlink()
+    return path
+
+
+def nearest(folder: Path, before_ms: int) -> Path | None:
+    """The last base taken at or before an instant, or None."""
+    found = [path for path in sorted(folder.glob("*.db")) if int(path.stem) <= before_ms]
+    return found[-1] if found else None
+
+
+def load(path: Path | None) -> sqlite3.Connection:
+    """A database in memory with the state of a base; empty without one."""
+    target = connect(":memory:")
+    if path is not None:
+        with guarded():
+            source = sqlite3.connect(path)
+            try:
+                source.backup(target)
+            finally:
+                source.close()
+    return target
+
+
+def checkpoints(connection: sqlite3.Connection) -> dict[str, Checkpoint]:
+    """The checkpoint of each task in a database."""
+    with guarded():
+        rows = connection.execute("SELECT task, value FROM checkpoints").fetchall()
+    try:
+        return {task: msgspec.msgpack.decode(raw, type=Checkpoint) for task, raw in rows}
+    except msgspec.DecodeError as error:
+        raise StoreError(f"a checkpoint does not decode: {error}") from error

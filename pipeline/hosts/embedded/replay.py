@@ -1,0 +1,151 @@
+"""Replay: past epochs run again, each with what its journal record says, digests compared.
+
+Every task is replayed by itself: its inputs stand on topics, its answers from receivers in the
+journal, its time and the versions of its globals too. So an epoch either gives the digest that
+it gave then, or it is named.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from msgspec import Struct
+
+from pipeline.codec import decode
+from pipeline.domain.errors import TocsinError
+from pipeline.domain.journal import JournalRecord
+from pipeline.domain.record import Record
+from pipeline.domain.stage import Event
+from pipeline.engine import Agent, Globals, Task
+from pipeline.engine.agent import JOURNAL, RESULTS
+from pipeline.hosts.embedded import bases
+from pipeline.hosts.embedded.log import SqliteLog
+from pipeline.hosts.embedded.store import SqliteStore
+
+Build = Callable[[str, str], Sequence[Agent]]
+"""From the hash of a topology.yaml and a slot to its agents; raises UsageError where the file is
+not kept."""
+
+
+class Replayed(Struct, frozen=True, kw_only=True):
+    """One epoch of the range asked for, run again."""
+
+    journal: JournalRecord
+    digest: str
+    outputs: tuple[tuple[str, str, bytes | None], ...]
+
+    @property
+    def is_equal(self) -> bool:
+        """Whether it did exactly what it did then."""
+        return self.digest == self.journal.digest
+
+
+class NoWayBack(TocsinError):
+    """The log or the bases do not reach far enough back; the text says how far they do."""
+
+
+class Replay:
+    """Past epochs of one database, from the nearest base before `from_ms`, or from the start."""
+
+    def __init__(
+        self,
+        log: SqliteLog,
+        build: Build,
+        global_types: Mapping[str, type[Event]],
+        folder: Path | None,
+        from_ms: int,
+    ) -> None:
+        self._log = log
+        self._build = build
+        self._global_types = global_types
+        base = bases.nearest(folder, from_ms) if folder else None
+        self._db: sqlite3.Connection = bases.load(base)
+        self._tasks: dict[str, tuple[tuple[str, str], Task]] = {}
+        self._globals: dict[str, Globals] = {}
+        self._start = bases.checkpoints(self._db)
+
+    def run(self, from_ms: int, to_ms: int) -> Iterator[Replayed]:
+        """Replay up to `to_ms`; yields the epochs with from_ms <= time <= to_ms.
+
+        Raises NoWayBack where records that an epoch read are no longer kept.
+        """
+        for number in self._log.partitions(JOURNAL):
+            for record in self._log.scan(JOURNAL, number):
+                journal = decode(JournalRecord, record.value or b"")
+                if journal.now_ms > to_ms:
+                    break
+                start = self._start.get(journal.task)
+                if start is not None and journal.epoch <= start.epoch:
+                    continue
+                replayed = self._epoch(journal)
+                if journal.now_ms >= from_ms:
+                    yield replayed
+
+    def _epoch(self, journal: JournalRecord) -> Replayed:
+        task = self._task(journal)
+        if task.checkpoint.epoch + 1 != journal.epoch:
+            raise NoWayBack(
+                f"{journal.task}: the journal begins with epoch {journal.epoch}, the state kept"
+                f" ends with {task.checkpoint.epoch}: choose a later --from"
+            )
+        self._look_up(self._globals[journal.task], journal)
+        effects = task.run(self._inputs(journal), journal.now_ms)
+        store = SqliteStore(self._db, journal.task)
+        store.write(effects.changes, effects.checkpoint)
+        task.committed()
+        return Replayed(
+            journal=journal,
+            digest=effects.journal.digest,
+            outputs=tuple((o.topic, o.key, o.value) for o in effects.outputs),
+        )
+
+    def _task(self, journal: JournalRecord) -> Task:
+        """The task under the rules of its epoch; other rules go on from the same state."""
+        rules = (journal.topology, journal.slot)
+        found = self._tasks.get(journal.task)
+        if found is None or found[0] != rules:
+            agent_name, _, partition = journal.task.rpartition("-")
+            agent = next(a for a in self._build(*rules) if a.name == agent_name)
+            known = self._globals.setdefault(journal.task, Globals(self._global_types))
+            store = SqliteStore(self._db, journal.task)
+            found = (rules, Task(agent, int(partition), store, known))
+            self._tasks[journal.task] = found
+        return found[1]
+
+    def _look_up(self, known: Globals, journal: JournalRecord) -> None:
+        """Bring the globals to the versions that the epoch saw."""
+        for topic, version in journal.globals.items():
+            while known.versions[topic] < version:
+                start = known.versions[topic]
+                records = self._log.read(topic, 0, start, min(1_000, version - start))
+                inside = [record for record in records if record.offset < version]
+                for record in inside:
+                    known.apply(record)
+                if not inside:
+                    known.versions[topic] = version
+
+    def _inputs(self, journal: JournalRecord) -> list[Record]:
+        partition = int(journal.task.rpartition("-")[2])
+        inputs = [
+            Record(topic=RESULTS, partition=partition, offset=0, key="", value=value)
+            for value in journal.results
+        ]
+        for segment in journal.segments:
+            found = self._log.read(
+                segment.topic, segment.partition, segment.start, segment.end - segment.start
+            )
+            if (
+                not found
+                or found[0].offset != segment.start
+                or len(found) != segment.end - segment.start
+            ):
+                first = self._log.bounds(segment.topic, segment.partition)[0]
+                raise NoWayBack(
+                    f"{journal.task}: epoch {journal.epoch} read {segment.topic} from offset"
+                    f" {segment.start}, of which is kept only what begins at {first}: choose a"
+                    " later --from"
+                )
+            inputs.extend(found)
+        return inputs
