@@ -21,6 +21,12 @@ from pipeline.topology.builtin import GLOBALS
 from pipeline.topology.declared import Topology
 
 PAGERDUTY: Final = "pagerduty"
+DRY: Final = "dry-"
+
+
+def new_slot(*, is_dry: bool = False) -> str:
+    """The name of this run of a worker: a former run's calls are told apart by it."""
+    return (DRY if is_dry else "") + secrets.token_hex(4)
 
 
 def event_types(topology: Topology) -> dict[str, type[Event]]:
@@ -37,9 +43,11 @@ def global_topics(topology: Topology) -> list[str]:
 
 
 def wiring(
-    topology: Topology, installation: str, *, events_url: str = "", is_dry: bool = False
+    topology: Topology, installation: str, *, slot: str = "", events_url: str = ""
 ) -> Wiring:
-    """What the stages are built from. `events_url` replaces the URL of each PagerDuty receiver."""
+    """What the stages are built from. `events_url` replaces the URL of each PagerDuty receiver;
+    a slot that starts with DRY decides everything and sends nothing.
+    """
     sections: dict[str, Any] = dict(topology.sections)
     if events_url:
         sections["receivers"] = {
@@ -49,10 +57,10 @@ def wiring(
     return Wiring(
         scope=topology.scope,
         installation=installation,
-        slot=secrets.token_hex(4),
+        slot=slot,
         sections=sections,
         sinks=registry.sinks(),
-        is_dry=is_dry,
+        is_dry=slot.startswith(DRY),
     )
 
 
@@ -72,6 +80,7 @@ def agents(topology: Topology, wires: Wiring) -> list[Agent]:
             writes=spec.writes,
             looks_up=spec.looks_up,
             topology=topology.hash,
+            slot=wires.slot,
             size_bytes_max=limits,
         )
         for name, spec in topology.agents.items()

@@ -19,7 +19,8 @@ class JournalRecord(Struct, frozen=True, kw_only=True):
 
     `results` are the answers of receivers that entered the epoch, encoded: they stand on no
     topic. `globals` is the next offset of each global's topic. `digest` is the hex BLAKE2b
-    of the outputs and changes, `topology` the hash of the rules.
+    of the outputs and changes, `topology` the hash of the rules, `slot` the worker's name for this
+    run, which outbox entries carry.
     """
 
     task: str
@@ -29,5 +30,6 @@ class JournalRecord(Struct, frozen=True, kw_only=True):
     results: tuple[bytes, ...] = ()
     globals: dict[str, int] = field(default_factory=dict)
     topology: str = ""
+    slot: str = ""
     digest: str = ""
     outputs: int = 0

@@ -36,6 +36,7 @@ class Agent(Struct, frozen=True, kw_only=True):
     writes: tuple[str, ...] = ()
     looks_up: tuple[str, ...] = ()
     topology: str = ""
+    slot: str = ""
     size_bytes_max: Mapping[str, int] = field(default_factory=dict)
 
     def limit(self, topic: str) -> int:

@@ -215,6 +215,7 @@ class Task:
             results=tuple(r.value or b"" for r in batch if r.topic == RESULTS),
             globals={n: epoch.globals.versions[n] for n in self.agent.looks_up},
             topology=self.agent.topology,
+            slot=self.agent.slot,
             digest=digest(epoch.outputs, changes),
             outputs=len(epoch.outputs),
         )
