@@ -39,7 +39,7 @@ SECTIONS: Final = MappingProxyType(
 )
 """Name of a section → its Struct. `inhibit` is a list of its Struct."""
 
-RECEIVER_TYPE: Final = "pipeline.stages.send.config:receiver_type"
+RECEIVER_TYPE: Final = "pipeline.stages.send.config:receiver_config"
 """The function from a sink to the Struct of its receivers."""
 
 SINKS: Final = MappingProxyType(
@@ -70,6 +70,7 @@ def sink(name: str) -> Sink:
     return cast("Sink", _load("sink", SINKS, name))
 
 
+@cache
 def receiver_type(name: str) -> type[Any]:
     """The Struct of a receiver with the sink `name`: the common fields and the sink's own.
 

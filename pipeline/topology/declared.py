@@ -11,6 +11,7 @@ from typing import Annotated, Any, Final, Literal
 from msgspec import Meta, Struct, field
 
 from pipeline.domain.alert import Severity
+from pipeline.domain.matchers import parse_all
 from pipeline.domain.secret import Secret
 from pipeline.domain.units import Duration, Size
 
@@ -100,6 +101,13 @@ class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """So long after the last one it counts as stopped."""
     severity: Severity = "critical"
     """Severity of the alert that says so."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a matcher that cannot be read, or where there is none."""
+        if not parse_all(self.match):
+            raise ValueError("match: at least one matcher is needed")
+        if self.within == 0:
+            raise ValueError("within: a heartbeat needs a time in which it is expected")
 
 
 class DeadMan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pipeline import registry
+from pipeline.codec.values import TOPIC_VALUES
+from pipeline.stages.route.config import NOBODY
 from pipeline.topology import builtin
 from pipeline.topology.complaint import Path
 from pipeline.topology.declared import AgentSpec
 from pipeline.topology.nearest import did_you_mean
-from pipeline.topology.sections import NOBODY
 from pipeline.topology.shape import Shaper
 from pipeline.topology.tree import Node
 
@@ -27,6 +28,7 @@ SCOPE_MAX: Final = 8
 def check_references(root: Node, shaper: Shaper) -> None:
     """Complain about names that nothing declares and about a stream out of order."""
     _check_routes(root, shaper)
+    _check_schemas(root, shaper)
     _check_agents(root, shaper)
     _check_scope(root, shaper)
     _check_tokens(root, shaper)
@@ -148,6 +150,24 @@ class _AgentCheck:
             if topic not in builtin.GLOBALS:
                 hint = did_you_mean(topic, builtin.GLOBALS)
                 self._complain("looks_up", index, f"{topic!r} is no global", hint)
+
+
+def _check_schemas(root: Node, shaper: Shaper) -> None:
+    topics = _member(root, "topics")
+    if topics is None or not isinstance(topics.value, dict):
+        return
+    for name, topic in topics.value.items():
+        schema = _member(topic, "schema")
+        path = ("topics", name, "schema")
+        if schema is None or not isinstance(schema.value, str):
+            continue
+        known = builtin.TOPICS[name].schema if name in builtin.TOPICS else schema.value
+        if schema.value not in ("", *TOPIC_VALUES):
+            hint = did_you_mean(schema.value, TOPIC_VALUES)
+            shaper.complain(schema, path, f"there is no schema {schema.value!r}", hint)
+        elif schema.value != known:
+            hint = f"its schema is {known}" if known else "its values are bytes: leave it out"
+            shaper.complain(schema, path, "a topic of the stream keeps its schema", hint)
 
 
 def _check_scope(root: Node, shaper: Shaper) -> None:

@@ -20,7 +20,7 @@ from pipeline.topology.declared import AgentSpec, Defaults, Observe, TenantSpec,
 from pipeline.topology.lint import check_references
 from pipeline.topology.nearest import did_you_mean
 from pipeline.topology.secrets import Resolve
-from pipeline.topology.sections import shape_section
+from pipeline.topology.sections import check_stages, shape_section
 from pipeline.topology.shape import BAD, MAPPING, Shaper, shown
 from pipeline.topology.tree import Node, parse
 
@@ -114,6 +114,8 @@ def _shape(root: Node, shaper: Shaper) -> Topology | None:
         values["topics"] = {**builtin.TOPICS, **values["topics"]}
     values["sections"] = {name: shape_section(name, stated.get(name), shaper) for name in SECTIONS}
     check_references(root, shaper)
+    scope = values.get("scope", ())
+    check_stages(values["sections"], () if scope is BAD else scope, root, shaper)
     if any(value is BAD for value in (*values.values(), *values["sections"].values())):
         return None
     return Topology(**values, hash=digest(root))

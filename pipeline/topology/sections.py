@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from pipeline import registry
+from pipeline.domain.errors import UsageError
+from pipeline.domain.wiring import Wiring
+from pipeline.stages.route.config import NOBODY
 from pipeline.topology.nearest import did_you_mean
-from pipeline.topology.shape import BAD, MAPPING, Shaper
+from pipeline.topology.shape import BAD, MAPPING, Shaper, blame
 from pipeline.topology.tree import Node
-
-NOBODY: Final = "none"
-"""The receiver that needs no declaration: nobody is told."""
 
 RECEIVERS_MAX: Final = 1_000
 
@@ -52,3 +53,48 @@ def _receiver(name: str, node: Node, shaper: Shaper) -> Any:
         hint = did_you_mean(str(chosen.plain()), registry.SINKS)
         return shaper.complain(chosen, (*path, "sink"), "there is no such sink", hint)
     return shaper.shape(registry.receiver_type(chosen.value), node, path)
+
+
+def check_stages(
+    sections: Mapping[str, Any], scope: tuple[str, ...], root: Node, shaper: Shaper
+) -> None:
+    """Build every stage once, for what only a stage can say of its section: a rule that does
+    not compile, a tree that is too deep. A stage whose section is BAD is passed over.
+    """
+    for name in registry.STAGES:
+        seen = _Sections(sections)
+        try:
+            wiring = Wiring(scope=scope, sections=seen, sinks=registry.sinks())
+            registry.stage_builder(name)(wiring)
+        except _BadSection:
+            continue
+        except (ValueError, TypeError, UsageError) as error:
+            path = (seen.last,) if seen.last else ()
+            node = root.at(path)
+            blamed = blame(str(error), node)
+            shaper.complain(node.at(blamed), (*path, *blamed), str(error))
+
+
+class _BadSection(Exception):
+    """A stage asked for a section whose mistakes are already known."""
+
+
+class _Sections(Mapping[str, Any]):
+    """Sections that remember which one was asked for last, and raise on one that is BAD."""
+
+    def __init__(self, sections: Mapping[str, Any]) -> None:
+        self._sections = sections
+        self.last = ""
+
+    def __getitem__(self, name: str) -> Any:
+        self.last = name
+        value = self._sections[name]
+        if value is BAD:
+            raise _BadSection
+        return value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sections)
+
+    def __len__(self) -> int:
+        return len(self._sections)

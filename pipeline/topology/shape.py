@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
+import msgspec
 from msgspec import NODEFAULT
 from msgspec import inspect as types
 
@@ -32,6 +33,9 @@ class _Bad:
 
 
 BAD: Final = _Bad()
+MISSING: Final = Secret("")
+"""What stands in for a secret that is not there, where that is only a warning."""
+
 MAPPING: Final = "a mapping (name: value)"
 _UNITS: Final = {
     Duration: "a duration, such as 10m or 1h30m",
@@ -170,7 +174,7 @@ class Shaper:
             is_warning = not self._needs_secrets
             reason = f"{missing.reference}: {missing.why}"
             self.complain(node, path, reason, missing.hint, is_warning=is_warning)
-            return Secret("") if is_warning else BAD
+            return MISSING if is_warning else BAD
 
     def _sized(self, kind: Any, value: Any, length: int, unit: str, node: Node, path: Path) -> Any:
         if kind.min_length is not None and length < kind.min_length:
@@ -241,9 +245,12 @@ class Shaper:
         try:
             made = cls(**values)
         except (ValueError, TypeError) as error:
-            blamed = _blamed(str(error), node)
-            place = (*path, blamed) if blamed else path
-            return self.complain(node, place, str(error) or "does not fit", at_key=blamed)
+            blamed = blame(str(error), node)
+            missing = [name for name, value in values.items() if value == MISSING]
+            if not missing or (blamed and blamed[0] not in missing):
+                reason = str(error) or "does not fit"
+                return self.complain(node.at(blamed), (*path, *blamed), reason)
+            made = _unchecked(cls)(**values)
         ask = getattr(made, "complaints", None)
         troubles = list(ask()) if callable(ask) else []
         for below, reason, hint in troubles:
@@ -277,10 +284,33 @@ def shown(node: Node) -> str:
     return text if len(text) <= SHOWN_CHARACTERS_MAX else text[: SHOWN_CHARACTERS_MAX - 1] + "…"
 
 
-def _blamed(text: str, node: Node) -> str:
-    """The key that an error of a Struct begins with, so that the complaint can point at it."""
+def _unchecked(cls: type[Any]) -> type[Any]:
+    """The Struct without its own checks, for a missing secret would fail them."""
+    namespace = {"__post_init__": lambda _self: None, "__module__": cls.__module__}
+    return msgspec.defstruct(cls.__name__, [], bases=(cls,), namespace=namespace, frozen=True)
+
+
+def blame(text: str, node: Node) -> Path:
+    """Where an error of a whole Struct points to: the key it begins with, the text it quotes."""
+    members = node.value if isinstance(node.value, dict) else {}
     word = text.partition(" ")[0].strip("`'\":")
-    return word if word in node.keys else ""
+    first: Path = (word,) if word in members else ()
+    quoted: Path = ()
+    length = 2
+    for path, value in _texts_near(members):
+        if path[: len(first)] == first and length < len(value) and value in text:
+            quoted, length = path, len(value)
+    return quoted or first
+
+
+def _texts_near(members: dict[str, Node]) -> Iterator[tuple[Path, str]]:
+    for key, node in members.items():
+        if isinstance(node.value, str):
+            yield (key,), node.value
+        elif isinstance(node.value, list):
+            for index, member in enumerate(node.value):
+                if isinstance(member.value, str):
+                    yield (key, index), member.value
 
 
 def _has_default(each: types.Field) -> bool:
