@@ -1,0 +1,186 @@
+"""The stage `correlate`: alerts become incidents, commands and receipts reach them.
+
+It owns the top level of an Incident (all but `routing` and `reasons`). Nine alerts of ten
+repeat what is known; they change one small row and leave the incident alone.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from pipeline.domain.alert import Alert
+from pipeline.domain.command import Command
+from pipeline.domain.ids import scope_id, scope_of
+from pipeline.domain.notification import Receipt
+from pipeline.domain.stage import INCIDENTS, Context, TableSpec, Update, Wake
+from pipeline.domain.wiring import Wiring
+from pipeline.stages.correlate import commands, episodes, reasons, seen, wakes
+from pipeline.stages.correlate.config import CorrelateConfig
+from pipeline.stages.correlate.episodes import ENDINGS, Turn, Verdict
+from pipeline.stages.correlate.grouping import reader
+from pipeline.stages.correlate.ledger import Ledger
+from pipeline.stages.correlate.orders import obey
+from pipeline.stages.correlate.search import Search
+from pipeline.stages.correlate.tables import (
+    ALERTS,
+    COUNTS,
+    GROUPS,
+    PLACES,
+    RING,
+    SCOPES,
+    SEEN,
+    AlertRow,
+)
+from pipeline.stages.correlate.turns import Turns
+
+KEYED: Final = "k-"
+"""How an alert_id begins that was made from an Idempotency-Key."""
+
+
+class Correlate:
+    """Alert, Command and Receipt in; Update(incident, cause) out."""
+
+    name = "correlate"
+    accepts = (Alert, Command, Receipt)
+    tables: tuple[TableSpec[Any], ...] = (ALERTS, GROUPS, COUNTS, SCOPES, PLACES, SEEN, RING)
+
+    def __init__(self, wiring: Wiring) -> None:
+        config = wiring.sections.get("correlate") or CorrelateConfig()
+        self._config: CorrelateConfig = config
+        self._scope = tuple(reader(name) for name in wiring.scope)
+        self._search = Search(config)
+
+    def process(self, event: Any, ctx: Context) -> None:
+        """Take one alert, command or receipt."""
+        if isinstance(event, Alert):
+            self._alert(event, ctx)
+        elif isinstance(event, Command):
+            obey(event, ctx, self._config)
+        else:
+            _receive(event, ctx)
+
+    def wake(self, key: str, ctx: Context) -> None:
+        """A row of ours is due: something ends, calms, closes or is forgotten."""
+        kind, row_key, scope = wakes.parts(key)
+        cause = Wake(stage=self.name, key=key, at_ms=ctx.timestamp_ms)
+        ledger = Ledger(scope, ctx, self._config, cause)
+        if kind == wakes.ALERT:
+            self._wake_alert(row_key, ledger, ctx)
+        elif kind == wakes.INCIDENT:
+            self._wake_incident(row_key, ledger, ctx)
+        elif kind == wakes.GROUP:
+            self._search.wake_group(row_key, ledger, ctx)
+        else:
+            self._search.wake_place(row_key, ctx)
+
+    def _alert(self, alert: Alert, ctx: Context) -> None:
+        scope = scope_id(ctx.origin.tenant, [read(alert) for read in self._scope])
+        if alert.alert_id.startswith(KEYED) and self._is_repeated(alert, scope, ctx):
+            return
+        key = f"{scope}/{alert.fingerprint}"
+        before = ctx.table(ALERTS).get(key)
+        verdict = episodes.decide(before, alert, ctx.now_ms, self._config)
+        turns = self._turns(key, Ledger(scope, ctx, self._config, alert), ctx)
+        self._turn(verdict, before, alert, turns, ctx)
+
+    def _turn(
+        self, verdict: Verdict, before: AlertRow | None, alert: Alert, turns: Turns, ctx: Context
+    ) -> None:
+        turn, row = verdict.turn, verdict.row
+        if before is None:
+            if turn is Turn.FIRES:
+                turns.fires(None, row, alert)
+            else:
+                ctx.reason(reasons.RESOLVED_FIRST, name=alert.name)
+                turns.keep(replace(row, count=1))
+        elif turn is Turn.SAME:
+            turns.repeats(before, row, alert, reasons.DUPLICATE)
+        elif turn is Turn.FIRES:
+            turns.fires(before, row, alert)
+        elif turn is Turn.SEVERITY:
+            turns.severity(before, row, alert)
+        elif turn is Turn.RENEWED:
+            turns.renews(before, row, alert)
+        elif turn is Turn.FLAPS:
+            turns.repeats(before, row, alert, reasons.FLAPPED)
+        elif turn is Turn.BEGINS_TO_FLAP:
+            turns.begins_to_flap(row, alert)
+        elif turn in ENDINGS:
+            turns.ends(before, row, turn, alert.name)
+        else:
+            ctx.reason(reasons.LATE, name=alert.name)
+
+    def _is_repeated(self, alert: Alert, scope: str, ctx: Context) -> bool:
+        """Whether the id was taken before; if not, it is from now on."""
+        since_ms = ctx.now_ms - self._config.remember
+        if seen.find(ctx.table(SEEN), scope, alert.alert_id, since_ms) is not None:
+            ctx.reason(reasons.REPEATED, alert_id=alert.alert_id)
+            return True
+        seen.remember(ctx.table(SEEN), ctx.table(RING), scope, alert.alert_id, ctx.now_ms, since_ms)
+        return False
+
+    def _wake_alert(self, key: str, ledger: Ledger, ctx: Context) -> None:
+        before = ctx.table(ALERTS).get(key)
+        if before is None:
+            return
+        before = replace(before, wake_at_ms=0)
+        turn, row = self._due(before, ledger, ctx)
+        turns = self._turns(key, ledger, ctx)
+        if turn is Turn.FORGETS:
+            ctx.table(ALERTS).delete(key)
+            ctx.reason(reasons.FORGOTTEN)
+        elif turn in ENDINGS or (turn is Turn.CALMS and not row.is_firing):
+            turns.ends(before, row, turn, "")
+        else:
+            turns.keep(row)
+
+    def _due(self, row: AlertRow, ledger: Ledger, ctx: Context) -> tuple[Turn, AlertRow]:
+        """What is due; an alert of an open incident is not forgotten before that closes."""
+        verdict = episodes.decide_wake(row, ctx.now_ms, self._config)
+        if verdict.turn is Turn.FORGETS and row.incident_id:
+            case = ledger.find(row.incident_id)
+            if case is not None and case.incident.is_open:
+                return Turn.SAME, replace(row, seen_at_ms=ctx.now_ms)
+        return verdict.turn, verdict.row
+
+    def _wake_incident(self, key: str, ledger: Ledger, ctx: Context) -> None:
+        scope, _, number = key.partition("/")
+        incident_id = f"{scope}.{number}"
+        row = ctx.table(COUNTS).get(key)
+        if row is None:
+            return
+        row = replace(row, wake_at_ms=0)
+        case = ledger.at(incident_id, row)
+        if case is None:
+            ledger.forget(incident_id)
+        elif case.incident.is_open:
+            until_ms = case.incident.snoozed_until_ms
+            if 0 < until_ms <= ctx.now_ms:
+                ctx.reason(reasons.SNOOZE_OVER, incident_id=incident_id)
+                ledger.settle(commands.unsnoozed(case, ctx.now_ms))
+            elif row.quiet_from_ms and ctx.now_ms >= ledger.due_at(case):
+                ledger.settle(case)
+            else:
+                ledger.note(case)
+        elif ctx.now_ms < ledger.due_at(case):
+            ledger.note(case)
+        elif ledger.is_held(row):
+            ctx.table(COUNTS).put(key, ledger.held(incident_id, row))
+        else:
+            ledger.forget(incident_id)
+
+    def _turns(self, key: str, ledger: Ledger, ctx: Context) -> Turns:
+        return Turns(key, ledger, self._search, ctx, self._config)
+
+
+def _receive(receipt: Receipt, ctx: Context) -> None:
+    """Hand the incident on with the receipt; the part that it changes belongs to route."""
+    incident_id = receipt.incident_id
+    incident = ctx.table(INCIDENTS).get(incident_id)
+    if incident is None or incident.scope_id != scope_of(incident_id):
+        ctx.reason(reasons.RECEIPT_UNKNOWN, incident_id=incident_id)
+        return
+    ctx.reason(reasons.RECEIPT)
+    ctx.forward(Update(incident=incident, cause=receipt))

@@ -1,0 +1,121 @@
+"""What correlate remembers: alerts, groups, counts of incidents, recent places, ids, scopes.
+
+Every key starts with the scope's id and a slash, so that a scope's state can be moved whole.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from pipeline.domain.stage import TableSpec
+
+
+class AlertRow(Struct, frozen=True, array_like=True):
+    """One identity (`<scope>/<fingerprint>`): its episode, and where it belongs.
+
+    `starts_at_ms` and `ended_at_ms` are the sender's times of the latest episode, `ends_at_ms`
+    the announced end of a firing one. `seen_at_ms`, `flapped_at_ms` and `counted_at_ms` are
+    ours. `pending` are events not yet counted on the incident, `changes` the times of the last
+    status changes. `is_presumed`: we ended it ourselves, so the sender may contradict.
+    """
+
+    incident_id: str = ""
+    is_firing: bool = False
+    severity: str = "unknown"
+    starts_at_ms: int = 0
+    ended_at_ms: int = 0
+    ends_at_ms: int = 0
+    seen_at_ms: int = 0
+    counted_at_ms: int = 0
+    flapped_at_ms: int = 0
+    wake_at_ms: int = 0
+    count: int = 0
+    pending: int = 0
+    is_flapping: bool = False
+    is_told_resolved: bool = False
+    is_presumed: bool = False
+    is_unlisted: bool = False
+    changes: tuple[int, ...] = ()
+
+
+class GroupRow(Struct, frozen=True, array_like=True):
+    """One group (`<scope>/<group key>`) under the rule that opened it, as that rule was then."""
+
+    incident_id: str
+    rule: str
+    gap_ms: int
+    first_at_ms: int
+    last_at_ms: int
+    seen_at_ms: int
+    version: str = ""
+
+
+class IncidentRow(Struct, frozen=True, array_like=True):
+    """The counts beneath one incident (`<scope>/<n>`).
+
+    `firing` counts its firing alerts by severity rank, `alerts` all distinct ones. A row whose
+    `merged_into` is set passes everything on to that incident.
+    """
+
+    firing: tuple[int, ...] = (0, 0, 0, 0, 0)
+    alerts: int = 0
+    events: int = 0
+    quiet_from_ms: int = 0
+    closed_at_ms: int = 0
+    is_closed_by_person: bool = False
+    merged_into: str = ""
+    shown_at_ms: int = 0
+    wake_at_ms: int = 0
+    override: str = ""
+
+
+class ScopeRow(Struct, frozen=True, array_like=True):
+    """One scope (`<scope>/`): the last number given, the open incidents, the overflow's id."""
+
+    last_n: int = 0
+    open_count: int = 0
+    overflow_id: str = ""
+
+
+class Sighting(Struct, frozen=True, array_like=True):
+    """One incident at one service: its first and latest alert there, by the alerts' times."""
+
+    incident_id: str
+    first_at_ms: int
+    last_at_ms: int
+
+
+class PlaceRow(Struct, frozen=True, array_like=True):
+    """The recent incidents by service where the `same` values are equal
+    (`<scope>/<those values>`); `seen_at_ms` is ours.
+    """
+
+    seen_at_ms: int = 0
+    services: dict[str, tuple[Sighting, ...]] = {}
+
+
+class SeenRow(Struct, frozen=True, array_like=True):
+    """An id taken at `at_ms` (`<scope>/=<id>`), its place in the ring, and what came of it."""
+
+    at_ms: int
+    place: int
+    result: str = ""
+
+
+class RingRow(Struct, frozen=True, array_like=True):
+    """One place of the ring of ids (`<scope>/#<n>`), or its two ends (`<scope>/#`)."""
+
+    text: str = ""
+    first: int = 0
+    next: int = 0
+
+
+ALERTS: Final[TableSpec[AlertRow]] = TableSpec(name="correlate-alerts", type=AlertRow)
+GROUPS: Final[TableSpec[GroupRow]] = TableSpec(name="correlate-groups", type=GroupRow)
+COUNTS: Final[TableSpec[IncidentRow]] = TableSpec(name="correlate-counts", type=IncidentRow)
+SCOPES: Final[TableSpec[ScopeRow]] = TableSpec(name="correlate-scopes", type=ScopeRow)
+PLACES: Final[TableSpec[PlaceRow]] = TableSpec(name="correlate-places", type=PlaceRow)
+SEEN: Final[TableSpec[SeenRow]] = TableSpec(name="correlate-seen", type=SeenRow)
+RING: Final[TableSpec[RingRow]] = TableSpec(name="correlate-ring", type=RingRow)
