@@ -38,6 +38,8 @@ def serve_control(
             case ("DELETE", "faults"):
                 desk.faults.clear()
                 answer = desk.faults.shown()
+            case ("GET", "webhooks"):
+                answer = _webhooks(desk)
             case ("POST", "reset"):
                 desk.reset()
                 answer = {"status": "reset"}
@@ -94,6 +96,16 @@ def _summary(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
         "offset": offset,
         "limit": limit,
         "more": offset + len(keys) < desk.book.keys and "dedup_key" not in query,
+    }
+
+
+def _webhooks(desk: Desk) -> dict[str, Any]:
+    book = desk.webhooks
+    return {
+        "delivered": book.delivered,
+        "dropped": book.dropped,
+        "waiting": book.waiting,
+        "attempts": list(book.attempts),
     }
 
 

@@ -12,11 +12,18 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-from pipeline.simulate.pagerduty.calls import NO_BYTES, CallBook, ReceivedCall, redact
+from pipeline.simulate.pagerduty.calls import NO_BYTES, CallBook, Effect, ReceivedCall, redact
 from pipeline.simulate.pagerduty.event_rules import Event, Refusal, check_change, check_event
 from pipeline.simulate.pagerduty.faults import Fault, Faults
 from pipeline.simulate.pagerduty.model import Applied, PagerDutyModel
+from pipeline.simulate.pagerduty.records import Incident, LogEntry, Note
+from pipeline.simulate.pagerduty.rest.errors import RestError
+from pipeline.simulate.pagerduty.rest.incident_shapes import IncidentShapes
+from pipeline.simulate.pagerduty.rest.routes import RestRequest, serve_rest
+from pipeline.simulate.pagerduty.webhooks.book import WebhookBook
+from pipeline.simulate.pagerduty.webhooks.events import draw_incident_event
 
+ACTION_LENGTH_MAX: Final = 200
 EventsApi = Literal["events", "change"]
 Headers = tuple[tuple[bytes, bytes], ...]
 _THROTTLED: Final = msgspec.json.encode(
@@ -54,18 +61,27 @@ class Answer(NamedTuple):
 class Desk:
     """The simulator without its sockets: model, faults, book."""
 
-    def __init__(self, on_call: Callable[[ReceivedCall], None] | None = None) -> None:
+    def __init__(
+        self,
+        on_call: Callable[[ReceivedCall], None] | None = None,
+        webhook_seed: bytes = b"",
+    ) -> None:
         self.faults = Faults()
         self.book = CallBook()
-        self.model = PagerDutyModel()
+        self.base_url = ""
         self._on_call = on_call
+        self._webhook_seed = webhook_seed
+        self._renew()
 
     def reset(self) -> None:
-        """A fresh account and an empty book; the faults stay as they are."""
-        announce = self.model.incidents.announce
+        """A fresh account, no subscriptions, an empty book; the faults stay as they are."""
         self.book.clear()
+        self._renew()
+
+    def _renew(self) -> None:
         self.model = PagerDutyModel()
-        self.model.incidents.announce = announce
+        self.webhooks = WebhookBook(self._webhook_seed)
+        self.model.incidents.announce = self._announce
 
     def read(self, api: EventsApi, body: bytes) -> Event | Refusal:
         """Judge the bytes of a call, before any fault and without any effect."""
@@ -88,10 +104,64 @@ class Desk:
             answer = Answer(call.status_code, msgspec.json.encode(call.body()))
         else:
             answer = self._apply(api, call, kind, now_ms)
-        if fault is None or kind == "slow":
+        return _bent(answer, fault)
+
+    def take_rest(self, request: RestRequest, fault: Fault | None, now_ms: int) -> Answer:
+        """The same for a REST call."""
+        kind = fault.kind if fault else None
+        if fault is not None and kind == "down":
+            self._note_rest(request, "lost", None, now_ms, kind)
+            return Answer(0, b"", then="reset")
+        if fault is not None and kind in ("status", "rate_limit"):
+            answer = _rest_fault_answer(fault)
+            self._note_rest(request, "refused", answer.status_code, now_ms, kind)
             return answer
-        then: Literal["hang", "reset"] = "hang" if kind == "hang_after_accept" else "reset"
-        return answer._replace(then=then, ms=fault.ms)
+        reply = serve_rest(self.model, self.webhooks, request, now_ms)
+        effect: Effect = "read" if request.method == "GET" else "written"
+        if reply.status_code >= 400:
+            effect = "refused"
+        will_answer = kind != "reset_after_accept"
+        self._note_rest(request, effect, reply.status_code if will_answer else None, now_ms, kind)
+        body = b"" if reply.body is None else msgspec.json.encode(reply.body)
+        return _bent(Answer(reply.status_code, body), fault)
+
+    def _announce(
+        self, event_type: str, incident: Incident, entry: LogEntry, note: Note | None
+    ) -> None:
+        wanted_by = self.webhooks.wanted_by(event_type, incident.service_id, entry.at_ms)
+        if not wanted_by:
+            return
+        shapes = IncidentShapes(self.model.directory, self.base_url)
+        event_id = self.model.ids.next("0", 25)
+        body = draw_incident_event(event_id, event_type, incident, entry, note, shapes)
+        for subscription in wanted_by:
+            self.webhooks.queue(subscription, event_type, incident.id, body)
+
+    def _note_rest(
+        self,
+        request: RestRequest,
+        effect: Effect,
+        status_code: int | None,
+        now_ms: int,
+        fault: str | None,
+    ) -> None:
+        call = ReceivedCall(
+            self.book.last_seq + 1,
+            now_ms,
+            "rest",
+            "",
+            None,
+            f"{request.method} {request.path}"[:ACTION_LENGTH_MAX],
+            effect,
+            status_code,
+            fault,
+            None,
+            _json_or_null(request.body),
+            NO_BYTES,
+        )
+        self.book.add(call, "")
+        if self._on_call is not None:
+            self._on_call(call)
 
     def _apply(self, api: EventsApi, event: Event, fault: str | None, now_ms: int) -> Answer:
         applied = self.model.apply(event, now_ms)
@@ -147,9 +217,42 @@ class Desk:
             self._on_call(written)
 
 
+def _bent(answer: Answer, fault: Fault | None) -> Answer:
+    """What the faults that come after the effect make of an answer."""
+    if fault is not None and fault.kind == "hang_after_accept":
+        return answer._replace(then="hang", ms=fault.ms)
+    if fault is not None and fault.kind == "reset_after_accept":
+        return answer._replace(then="reset")
+    return answer
+
+
+def _json_or_null(body: bytes) -> msgspec.Raw:
+    try:
+        return msgspec.Raw(msgspec.json.encode(msgspec.json.decode(body)))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return NO_BYTES
+
+
+def _rest_fault_answer(fault: Fault) -> Answer:
+    if fault.kind != "rate_limit" and fault.status != 429:
+        error = RestError(fault.status, 2000, text="An internal error has occurred")
+        return Answer(fault.status, msgspec.json.encode(error.body()), _retry_after(fault))
+    reset_s = 60 if fault.retry_after_s is None else fault.retry_after_s
+    headers: Headers = (
+        (b"ratelimit-limit", str(fault.per_minute).encode()),
+        (b"ratelimit-remaining", b"0"),
+        (b"ratelimit-reset", f"{reset_s:g}".encode()),
+    )
+    return Answer(429, msgspec.json.encode(RestError(429, 2020).body()), headers)
+
+
+def _retry_after(fault: Fault) -> Headers:
+    if fault.retry_after_s is None:
+        return ()
+    return ((b"retry-after", f"{fault.retry_after_s:g}".encode()),)
+
+
 def _fault_answer(fault: Fault) -> Answer:
     status_code = 429 if fault.kind == "rate_limit" else fault.status
-    headers: Headers = ((b"content-type", b"application/json"),)
-    if fault.retry_after_s is not None:
-        headers += ((b"retry-after", f"{fault.retry_after_s:g}".encode()),)
-    return Answer(status_code, _THROTTLED if status_code == 429 else _BROKEN, headers)
+    body = _THROTTLED if status_code == 429 else _BROKEN
+    return Answer(status_code, body, _retry_after(fault))

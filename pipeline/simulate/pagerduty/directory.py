@@ -106,6 +106,16 @@ class Service:
     auto_resolve_timeout_s: int | None = None
     last_incident_at_ms: int | None = None
     open_incident_ids: dict[str, None] = field(default_factory=dict)
+    triggered: int = 0
+
+    @property
+    def status(self) -> str:
+        """PagerDuty's word: disabled, critical (triggered ones), warning (open ones), active."""
+        if self.is_disabled:
+            return "disabled"
+        if self.triggered:
+            return "critical"
+        return "warning" if self.open_incident_ids else "active"
 
 
 class Directory:

@@ -10,20 +10,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qs, parse_qsl
 
 import msgspec
 
 from pipeline.simulate.pagerduty.call_log import LogFull
 from pipeline.simulate.pagerduty.control import PREFIX, serve_control
 from pipeline.simulate.pagerduty.desk import Answer, Desk, EventsApi
-from pipeline.simulate.pagerduty.event_rules import BODY_SIZE_BYTES_MAX, Refusal, refuse_size
+from pipeline.simulate.pagerduty.event_rules import BODY_SIZE_BYTES_MAX, refuse_size
+from pipeline.simulate.pagerduty.rest.errors import RestError
+from pipeline.simulate.pagerduty.rest.routes import RestRequest
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 RESET: Final = "tocsin.reset_connection"
 CONTROL_BODY_BYTES_MAX: Final = 1024 * 1024
+REST_BODY_BYTES_MAX: Final = 1024 * 1024
 _EVENTS_APIS: Final[dict[str, EventsApi]] = {
     "/v2/enqueue": "events",
     "/v2/change/enqueue": "change",
@@ -34,8 +37,11 @@ _JSON: Final = (b"content-type", b"application/json; charset=utf-8")
 class Face:
     """The ASGI application. `close` ends the calls that hang."""
 
-    def __init__(self, desk: Desk, clock_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, desk: Desk, clock_ms: Callable[[], int], on_work: Callable[[], None]
+    ) -> None:
         self._desk = desk
+        self._on_work = on_work
         self._clock_ms = clock_ms
         self._closing = asyncio.Event()
 
@@ -55,7 +61,7 @@ class Face:
             elif path.startswith(PREFIX):
                 await self._control(scope, receive, send)
             else:
-                await _send(send, Answer(404, b'{"error":{"message":"Not Found","code":2100}}'))
+                await self._rest(scope, receive, send)
         except _ClientGone:
             return
         except (LogFull, OSError) as broken:
@@ -69,12 +75,45 @@ class Face:
         if fault is not None and fault.kind == "slow":
             await self._hold(fault.ms or 0, receive)
         answer = self._desk.take(api, call, fault, self._clock_ms())
+        if self._desk.webhooks.subscriptions:
+            self._on_work()
+        await self._answer(answer, scope, receive, send, closes=not isinstance(body, bytes))
+
+    async def _rest(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await _read(receive, REST_BODY_BYTES_MAX)
+        if not isinstance(body, bytes):
+            error = RestError(413, 2001, "the body is over 1 MiB")
+            await _send(send, Answer(413, msgspec.json.encode(error.body())), closes=True)
+            return
+        headers = {
+            name.decode("latin-1"): text.decode("latin-1") for name, text in scope["headers"]
+        }
+        host = headers.get("host", "localhost")
+        request = RestRequest(
+            scope["method"],
+            scope["path"],
+            parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True),
+            headers,
+            body,
+            f"{scope['scheme']}://{host}",
+        )
+        token = headers.get("authorization", "")
+        fault = self._desk.faults.pick("rest", token, self._clock_ms())
+        if fault is not None and fault.kind == "slow":
+            await self._hold(fault.ms or 0, receive)
+        answer = self._desk.take_rest(request, fault, self._clock_ms())
+        self._on_work()
+        await self._answer(answer, scope, receive, send)
+
+    async def _answer(
+        self, answer: Answer, scope: Scope, receive: Receive, send: Send, *, closes: bool = False
+    ) -> None:
         if answer.then == "hang" and not await self._hold(answer.ms, receive):
             answer = answer._replace(then="reset")
         if answer.then == "reset":
             await self._reset(scope, receive)
         else:
-            await _send(send, answer, closes=isinstance(call, Refusal) and call.status_code == 413)
+            await _send(send, answer, closes=closes)
 
     async def _control(self, scope: Scope, receive: Receive, send: Send) -> None:
         body = await _read(receive, CONTROL_BODY_BYTES_MAX)

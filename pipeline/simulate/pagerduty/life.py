@@ -28,7 +28,7 @@ from pipeline.simulate.pagerduty.records import (
 RESOLVED_MAX: Final = 50_000
 ACCOUNT_ENTRIES_MAX: Final = 100_000
 MINUTE_MS: Final = 60_000
-Announce = Callable[[str, Incident, LogEntry | None, Note | None], None]
+Announce = Callable[[str, Incident, LogEntry, Note | None], None]
 
 
 class Incidents:
@@ -66,13 +66,14 @@ class Incidents:
         )
         self.by_id[incident.id] = incident
         service.open_incident_ids[incident.id] = None
+        service.triggered += 1
         service.last_incident_at_ms = now_ms
-        self.log(incident, "trigger", agent, now_ms, channel={"type": "api"})
+        entry = self.log(incident, "trigger", agent, now_ms, channel={"type": "api"})
         if service.auto_resolve_timeout_s:
             incident.resolve_at_ms = now_ms + service.auto_resolve_timeout_s * 1000
             self._wake(incident.resolve_at_ms, incident)
         self._page_level(incident, now_ms)
-        self._tell("incident.triggered", incident)
+        self._tell("incident.triggered", incident, entry)
         return incident
 
     def acknowledge(self, incident: Incident, agent: Agent, now_ms: int) -> bool:
@@ -124,21 +125,30 @@ class Incidents:
         entry = self.log(incident, "resolve", agent, now_ms, note=note)
         self._tell("incident.resolved", incident, entry)
         self._resolved.append(incident.id)
-        while len(self._resolved) > self._resolved_max:
-            oldest = self.by_id.pop(self._resolved.popleft())
-            self.forgotten += 1
-            if self.forget is not None:
-                self.forget(oldest)
+        self._forget_oldest()
         return True
+
+    def reopen(self, incident: Incident, agent: Agent, now_ms: int) -> None:
+        """A person takes a resolve back: triggered again, at the first level of its policy.
+
+        Its alerts stay resolved, so the next trigger of their keys opens another incident.
+        """
+        self._touch(incident, now_ms, "triggered")
+        incident.resolved_at_ms = None
+        self._directory.services[incident.service_id].open_incident_ids[incident.id] = None
+        incident.level, incident.loops_done, incident.is_assigned_directly = 1, 0, False
+        entry = self.log(incident, "trigger", agent, now_ms)
+        self._page_level(incident, now_ms)
+        self._tell("incident.reopened", incident, entry)
 
     def assign(self, incident: Incident, user_ids: list[str], agent: Agent, now_ms: int) -> None:
         """Hand the incident to people directly: it leaves its policy and pages them."""
         incident.is_assigned_directly = True
         incident.escalate_at_ms = None
-        self._assign(incident, user_ids, agent, now_ms)
+        entry = self._assign(incident, user_ids, agent, now_ms)
         self._touch(incident, now_ms)
         self._notify(incident, now_ms)
-        self._tell("incident.reassigned", incident, incident.log[-1])
+        self._tell("incident.reassigned", incident, entry)
 
     def escalate(
         self, incident: Incident, level: int, agent: Agent, now_ms: int, policy_id: str = ""
@@ -231,6 +241,17 @@ class Incidents:
             incident.entries_not_kept += 1
         return entry
 
+    def _forget_oldest(self) -> None:
+        while len(self._resolved) > self._resolved_max:
+            oldest = self.by_id.get(self._resolved.popleft())
+            # One that was reopened is in the queue without being resolved, or twice.
+            if oldest is None or oldest.is_open:
+                continue
+            del self.by_id[oldest.id]
+            self.forgotten += 1
+            if self.forget is not None:
+                self.forget(oldest)
+
     def _escalate_unanswered(self, incident: Incident, agent: Agent, now_ms: int) -> None:
         policy = self._directory.policies[incident.policy_id]
         if incident.level < len(policy.rules):
@@ -252,11 +273,13 @@ class Incidents:
         incident.escalate_at_ms = now_ms + rule.delay_minutes * MINUTE_MS
         self._wake(incident.escalate_at_ms, incident)
 
-    def _assign(self, incident: Incident, user_ids: list[str], agent: Agent, now_ms: int) -> None:
+    def _assign(
+        self, incident: Incident, user_ids: list[str], agent: Agent, now_ms: int
+    ) -> LogEntry:
         incident.assignee_ids = list(user_ids)
         incident.assigned_at_ms = now_ms
-        for user_id in user_ids:
-            self.log(incident, "assign", agent, now_ms, user_id=user_id)
+        lines = [self.log(incident, "assign", agent, now_ms, user_id=one) for one in user_ids]
+        return lines[-1]
 
     def _notify(self, incident: Incident, now_ms: int) -> None:
         service = Agent("service", incident.service_id)
@@ -267,6 +290,8 @@ class Incidents:
     def _touch(self, incident: Incident, now_ms: int, status: Status | None = None) -> None:
         incident.updated_at_ms = now_ms
         if status is not None and status != incident.status:
+            service = self._directory.services[incident.service_id]
+            service.triggered += (status == "triggered") - (incident.status == "triggered")
             incident.status = status
             incident.last_status_change_at_ms = now_ms
 
@@ -277,7 +302,7 @@ class Incidents:
         self,
         event_type: str,
         incident: Incident,
-        entry: LogEntry | None = None,
+        entry: LogEntry,
         note: Note | None = None,
     ) -> None:
         if self.announce is not None:

@@ -28,10 +28,12 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from pipeline.simulate.pagerduty.call_log import CallLog
 from pipeline.simulate.pagerduty.calls import ReceivedCall
+from pipeline.simulate.pagerduty.clockwork import Clockwork
 from pipeline.simulate.pagerduty.desk import Desk
 from pipeline.simulate.pagerduty.face import RESET, Face
 from pipeline.simulate.pagerduty.model import PagerDutyModel
 from pipeline.simulate.pagerduty.records import Incident
+from pipeline.simulate.pagerduty.webhooks.courier import Post
 
 STOP_WITHIN_S: Final = 2
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
@@ -45,13 +47,21 @@ def wall_ms() -> int:
 class PagerDutySimulator:
     """A PagerDuty account behind HTTP, to be started and stopped in an event loop.
 
-    `log` appends every received call to a file (see `call_log`); `clock_ms` may be replaced to
-    move time by hand. With `tls=True`, `ca_file` is what clients have to trust.
+    `log` appends every received call to a file (see `call_log`); `post` brings webhooks to their
+    subscribers (see `webhooks.courier`); `clock_ms` may be replaced to move time by hand. With
+    `tls=True`, `ca_file` is what clients have to trust.
     """
 
-    def __init__(self, log: Path | None = None, clock_ms: Callable[[], int] = wall_ms) -> None:
+    def __init__(
+        self,
+        log: Path | None = None,
+        post: Post | None = None,
+        clock_ms: Callable[[], int] = wall_ms,
+    ) -> None:
         self._log = CallLog(log) if log is not None else None
-        self.desk = Desk(self._log.append if self._log else None)
+        self.desk = Desk(self._log.append if self._log else None, os.urandom(32))
+        self._post = post
+        self._clockwork: asyncio.Task[None] | None = None
         self.url = ""
         self.ca_file: Path | None = None
         self._clock_ms = clock_ms
@@ -83,7 +93,8 @@ class PagerDutySimulator:
         if self._serving is not None:
             raise RuntimeError("the simulator is running already: stop() it first")
         listener = _listen(host, port)
-        self._face = Face(self.desk, self._clock_ms)
+        clockwork = Clockwork(self.desk, self._clock_ms, self._post)
+        self._face = Face(self.desk, self._clock_ms, clockwork.stir)
         config = uvicorn.Config(
             self._face,
             http=_Protocol,
@@ -106,6 +117,8 @@ class PagerDutySimulator:
         bound_port = listener.getsockname()[1]
         shown = f"[{host}]" if listener.family == socket.AF_INET6 else host
         self.url = f"{'https' if tls else 'http'}://{shown}:{bound_port}"
+        self.desk.base_url = self.url
+        self._clockwork = asyncio.create_task(clockwork.run())
         return self.url
 
     async def stop(self) -> None:
@@ -115,6 +128,10 @@ class PagerDutySimulator:
             self._server.should_exit = True
             await self._serving
         self._serving = None
+        if self._clockwork is not None:
+            self._clockwork.cancel()
+            await asyncio.gather(self._clockwork, return_exceptions=True)
+            self._clockwork = None
         if self._folder is not None:
             self._folder.cleanup()
             self._folder = None
@@ -134,14 +151,16 @@ class PagerDutySimulator:
         return context
 
 
-def serve(listen: str, *, tls: bool = False, log: Path | None = None) -> None:
+def serve(
+    listen: str, *, tls: bool = False, log: Path | None = None, post: Post | None = None
+) -> None:
     """Run the simulator until SIGINT or SIGTERM; print `ready URL` on a line when it serves.
 
     `listen` is HOST:PORT. ValueError when it is not; OSError when it cannot be bound.
     """
     host, port = parse_listen(listen)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(_serve(host, port, tls=tls, log=log))
+        runner.run(_serve(host, port, PagerDutySimulator(log, post), tls=tls))
 
 
 def parse_listen(listen: str) -> tuple[str, int]:
@@ -153,8 +172,7 @@ def parse_listen(listen: str) -> tuple[str, int]:
     return host, int(port)
 
 
-async def _serve(host: str, port: int, *, tls: bool, log: Path | None) -> None:
-    simulator = PagerDutySimulator(log=log)
+async def _serve(host: str, port: int, simulator: PagerDutySimulator, *, tls: bool) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
