@@ -7,6 +7,7 @@ from hashlib import blake2b
 from typing import Any, Final
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from pipeline.codec import encode
 from pipeline.domain import record as headers_of
@@ -41,13 +42,14 @@ class Epoch(Struct, kw_only=True):
     outputs: list[Output] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     lines: list[ReasonLine] = field(default_factory=list)
+    audits: list[AuditRecord] = field(default_factory=list)
     kept: list[str] = field(default_factory=list)
     kept_headers: dict[str, dict[str, str]] = field(default_factory=dict)
 
     def at(self, record: Record) -> None:
         """Turn to the next record: outputs carry its origin, tenant and trace from now on."""
+        self.close_event()
         self.record = record
-        self.lines.clear()
         given = record.headers
         if record.topic in OWN_ORIGINS:
             origin = f"{record.topic}:{record.partition}:{record.offset}:0"
@@ -62,6 +64,15 @@ class Epoch(Struct, kw_only=True):
             headers_of.TENANT: given.get(headers_of.TENANT) or DEFAULT_TENANT,
             headers_of.TRACE: trace,
         }
+
+    def close_event(self, incident_id: str = "") -> None:
+        """Let go of the reasons given since the last call: they were about `incident_id`."""
+        self.lines.clear()
+        if self.audits:
+            audits, self.audits = self.audits, []
+            for audit in audits:
+                named = audit if audit.incident_id else replace(audit, incident_id=incident_id)
+                self.append(AUDIT, audit.tenant, named)
 
     def append(self, topic: str, key: str, value: Event | None) -> None:
         """Record one output; a value over its topic's limit raises Oversize."""
@@ -147,10 +158,9 @@ class StageContext:
         epoch.lines.append(ReasonLine(at_ms=epoch.now_ms, reason=why.name, text=text, facts=texts))
         if AUDIT not in epoch.agent.writes:
             return
-        tenant = epoch.headers[headers_of.TENANT]
         record = AuditRecord(
             at_ms=epoch.now_ms,
-            tenant=tenant,
+            tenant=epoch.headers[headers_of.TENANT],
             agent=epoch.agent.name,
             stage=self._name,
             reason=why.name,
@@ -161,4 +171,4 @@ class StageContext:
             topology=epoch.agent.topology,
             **lifted,
         )
-        epoch.append(AUDIT, tenant, record)
+        epoch.audits.append(record)

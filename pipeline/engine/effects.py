@@ -15,7 +15,8 @@ class Effects(Struct, kw_only=True):
 
     `changes` holds one entry per dirty key, wakes included. `touched` gives the changed rows
     decoded, per table, for those who act after the commit (None: deleted). `reasons` counts
-    by name, `raised` the events that were dead-lettered for an exception.
+    by name, `events` counts events and wakes, `raised` those of them that were dead-lettered for
+    an exception.
     """
 
     task: str
@@ -27,8 +28,3 @@ class Effects(Struct, kw_only=True):
     journal: JournalRecord
     events: int
     raised: int
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether there is nothing to commit."""
-        return not (self.outputs or self.changes or self.journal.segments or self.journal.results)

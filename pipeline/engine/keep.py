@@ -38,7 +38,7 @@ class Keep:
         if epoch.lines:
             lines = (*incident.reasons, *epoch.lines)[-REASONS_MAX:]
             incident = replace(incident, reasons=lines)
-            epoch.lines.clear()
+        epoch.close_event(incident.incident_id)
         ctx.table(INCIDENTS).put(incident.incident_id, incident)
         epoch.kept.append(incident.incident_id)
         epoch.kept_headers[incident.incident_id] = epoch.headers

@@ -182,6 +182,7 @@ class Task:
             take_back(undo)
             del epoch.outputs[marks[0] :], epoch.reasons[marks[1] :], epoch.kept[marks[2] :]
             epoch.lines.clear()
+            epoch.audits.clear()
             self._chain.dead_letter("raised", traceback.format_exc(), -1, stage)
             return True
         finally:
@@ -197,6 +198,7 @@ class Task:
                 f"committed. The last traceback:\n{traceback_of(self._epoch.outputs)}"
             )
         epoch = self._epoch
+        epoch.close_event()
         if self._keep is not None:
             self._keep.flush(epoch)
         changes: dict[tuple[str, str], bytes | None] = {}
@@ -244,6 +246,7 @@ class Task:
         epoch = self._epoch
         epoch.outputs, epoch.reasons, epoch.kept = [], [], []
         epoch.lines.clear()
+        epoch.audits.clear()
         epoch.kept_headers.clear()
         self._open = None
 

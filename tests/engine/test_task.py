@@ -136,3 +136,9 @@ def test_an_oversize_value_is_blamed_on_its_event() -> None:
     (letter,) = chain.outputs("dead-letters")
     assert "1000000" in letter.detail
     assert chain.table(COUNTS) == {"a": Count(1)}
+
+
+def test_audit_names_the_incident_that_the_reason_led_to() -> None:
+    chain = Chain([Counter()])
+    chain.run([chain.record("alerts", n, alert(n)) for n in ("incident-a", "incident-b")])
+    assert [a.incident_id for a in chain.outputs("audit")] == ["incident-a", "incident-b"]

@@ -52,7 +52,7 @@ class Counter:
         if event.name.startswith("wake"):
             ctx.wake_at(event.name, event.starts_at_ms)
         if event.name.startswith("incident"):
-            ctx.reason(COUNTED, name=event.name, incident_id=event.name)
+            ctx.reason(COUNTED, name=event.name)
             found = ctx.table(INCIDENTS).get(event.name) or incident(event.name, n)
             ctx.forward(Update(incident=replace(found, event_count=n), cause=event))
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from pipeline.codec import decode, encode
 from pipeline.domain.call import CallResult
+from pipeline.domain.raw import RawAlert
 from pipeline.domain.sink import Delivered
 from pipeline.domain.stage import Event
 from pipeline.domain.store import Output
@@ -95,11 +96,15 @@ class Driver:
         self.settle()
 
     def read(self, topic: str) -> list[Any]:
-        """The events that came onto a topic since the last `read` of it; None: a tombstone."""
+        """The events that came onto a topic since the last `read` of it, bytes of
+        `raw-alerts`; None: a tombstone.
+        """
         kind = self._types[topic]
         records = list(self.host.log.scan(topic, 0, self._offsets.get(topic, 0)))
         if records:
             self._offsets[topic] = records[-1].offset + 1
+        if kind is RawAlert:
+            return [record.value for record in records]
         return [None if r.value is None else decode(kind, r.value) for r in records]
 
     def table(self, name: str) -> dict[str, Any]:

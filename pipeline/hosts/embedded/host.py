@@ -163,6 +163,9 @@ class EmbeddedHost:
             running.halted_until_ms = now_ms + HALT_MS
             running.halted_why = str(refused)
             return
+        if not effects.events and not batch:
+            task.rollback()  # the wake that was due had been taken back
+            return
         done.append((running, batch, effects))
         running.halted_why = ""
         self.log.append(
