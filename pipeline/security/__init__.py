@@ -1,0 +1,1 @@
+"""Signatures and redaction. Pure: keys and times are arguments."""

@@ -1,0 +1,1 @@
+"""Receivers' protocols: each sink turns a notification into requests and answers into outcomes."""

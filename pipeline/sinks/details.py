@@ -1,0 +1,67 @@
+"""What a receiver may show beside the summary, in steps from all of it to nothing."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Final
+
+from pipeline.domain.notification import Notification
+from pipeline.sinks.text import cut, filled, iso
+
+CUT_SIZE_MAX: Final = 4_096
+CUT_NOTE: Final = "cut: the whole was larger than the receiver takes"
+
+
+class Detail(Enum):
+    """How much of a notification is sent; a receiver's size limit decides."""
+
+    ALL = "all"
+    CUT = "cut"
+    NONE = "none"
+
+
+def details_of(told: Notification, detail: Detail) -> dict[str, Any]:
+    """Facts for people, empty ones left out. Where they were cut, `truncated` says so."""
+    if detail is Detail.NONE:
+        return {"truncated": CUT_NOTE}
+    facts = {
+        "incident": told.incident_id,
+        "why": told.why,
+        "severity": told.severity,
+        "service": told.service,
+        "team": told.team,
+        "environment": told.environment,
+        "region": told.region,
+        "cluster": told.cluster,
+        "alerts_firing": told.firing_count,
+        "alerts_total": told.alert_count,
+    }
+    if detail is Detail.CUT:
+        short = {k: cut(v, CUT_SIZE_MAX) if isinstance(v, str) else v for k, v in facts.items()}
+        short["description"] = cut(told.description, CUT_SIZE_MAX)
+        return filled({**short, "truncated": CUT_NOTE})
+    return filled(
+        {
+            **facts,
+            "description": told.description,
+            "labels": told.labels,
+            "annotations": told.annotations,
+            "alerts": [_alert(alert) for alert in told.alerts],
+        }
+    )
+
+
+def _alert(alert: Any) -> dict[str, Any]:
+    return filled(
+        {
+            "name": alert.name,
+            "severity": alert.severity,
+            "status": alert.status,
+            "service": alert.service,
+            "instance": alert.instance,
+            "description": alert.description,
+            "fingerprint": alert.fingerprint,
+            "starts_at": iso(alert.starts_at_ms),
+            "ends_at": iso(alert.ends_at_ms),
+        }
+    )

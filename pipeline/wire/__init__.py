@@ -1,0 +1,1 @@
+"""What leaves the process over the network: the one HTTP client and the delivery loop."""

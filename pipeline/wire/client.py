@@ -1,0 +1,120 @@
+"""The one HTTP client: httpx on aiohttp's transport, without redirects, proxies or cookies kept.
+
+httpx's own pool costs O(connections) per request and gives 54 to 264 requests/s at 100 at once;
+on aiohttp's transport it gives 3,300 to 3,600 per core. Nothing here raises for what the network
+does: every request ends in a Response, whose `is_ambiguous` says whether it may have been taken.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from typing import Final
+
+import aiohttp
+import httpx
+from httpx_aiohttp import AiohttpTransport
+
+from pipeline.domain.sink import Http, Response
+from pipeline.security.redaction import redact
+
+CONNECTIONS_MAX: Final = 1_000
+"""Open connections altogether; a request beyond them waits, within its own deadline."""
+
+CONNECT_TIMEOUT_S: Final = 3.0
+KEEP_ALIVE_S: Final = 4.0
+"""Shorter than the 5 s after which common servers close an idle connection: a request that
+crosses such a close has no answer, and nobody knows whether it was taken."""
+
+BODY_SIZE_MAX: Final = 64 * 1024
+"""Bytes of an answer that are read; the rest is not waited for."""
+
+HEADERS_MAX: Final = 100
+ERROR_SIZE_MAX: Final = 300
+
+# httpx logs each request's URL, and a webhook's URL may be a secret.
+logging.getLogger("httpx").setLevel(logging.WARNING)
+
+
+class Client:
+    """Sends requests until `close`. Use one per process, from one event loop."""
+
+    def __init__(self, *, verify: ssl.SSLContext | None = None, total_s: float = 5.0) -> None:
+        self._total_s = total_s
+        context = verify or ssl.create_default_context()
+        transport = AiohttpTransport(client=lambda: _session(context))
+        self._http = httpx.AsyncClient(
+            transport=transport,
+            follow_redirects=False,
+            timeout=httpx.Timeout(total_s, connect=min(CONNECT_TIMEOUT_S, total_s)),
+            trust_env=False,
+            headers={"user-agent": "tocsin", "accept-encoding": "identity"},
+        )
+
+    async def call(self, request: Http) -> Response:
+        """Send one request and read its answer. Raises only CancelledError."""
+        try:
+            async with self._http.stream(
+                request.method, request.url, headers=request.headers, content=request.body
+            ) as answer:
+                return Response(
+                    status=answer.status_code,
+                    headers=dict(list(answer.headers.items())[:HEADERS_MAX]),
+                    body=await _body(answer),
+                )
+        except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
+            return Response(status=0, error=_words(error), is_ambiguous=may_be_taken(error))
+
+    async def close(self) -> None:
+        """Close the connections; a closed client sends nothing more."""
+        await self._http.aclose()
+
+
+async def post(client: Client, url: str, headers: dict[str, str], body: bytes) -> int:
+    """POST a body; the status, 0 where no answer came."""
+    answer = await client.call(Http(method="POST", url=url, headers=headers, body=body))
+    return answer.status
+
+
+async def ping(client: Client, url: str) -> bool:
+    """GET a dead man's switch; whether it answered 2xx."""
+    answer = await client.call(Http(method="GET", url=url))
+    return 200 <= answer.status < 300
+
+
+def may_be_taken(error: BaseException) -> bool:
+    """Whether a failed request may have reached the receiver's application.
+
+    The transport reports a connection that broke after the request as a ConnectTimeout, so
+    aiohttp's own error, its cause, decides.
+    """
+    cause = error.__cause__ or error
+    if isinstance(cause, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError):
+        return False
+    never_sent = httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.LocalProtocolError
+    return not isinstance(error, never_sent) and not isinstance(cause, aiohttp.InvalidURL)
+
+
+def _session(context: ssl.SSLContext) -> aiohttp.ClientSession:
+    connector = aiohttp.TCPConnector(
+        limit=CONNECTIONS_MAX, keepalive_timeout=KEEP_ALIVE_S, ssl=context
+    )
+    return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+
+
+async def _body(answer: httpx.Response) -> bytes:
+    """The first BODY_SIZE_MAX bytes: they are only ever shown or searched for an error."""
+    parts, size = [], 0
+    async for part in answer.aiter_raw():
+        parts.append(part)
+        size += len(part)
+        if size >= BODY_SIZE_MAX:
+            break
+    return b"".join(parts)[:BODY_SIZE_MAX]
+
+
+def _words(error: BaseException) -> str:
+    """What happened, for a person: the kind of error always, its text without URLs."""
+    cause = error.__cause__ or error
+    text = redact(" ".join(str(cause).split()), ())
+    return f"{type(cause).__name__}: {text}"[:ERROR_SIZE_MAX] if text else type(cause).__name__
