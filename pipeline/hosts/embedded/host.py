@@ -18,7 +18,7 @@ import msgspec
 
 from pipeline.codec import encode
 from pipeline.domain.call import CallResult
-from pipeline.domain.errors import EpochRefused
+from pipeline.domain.errors import EpochRefused, UsageError
 from pipeline.domain.record import Record
 from pipeline.domain.stage import Event
 from pipeline.domain.store import Output
@@ -127,6 +127,21 @@ class EmbeddedHost:
             raise
         self._committed(done, appends, positions)
         return positions, self._is_more_waiting(now_ms)
+
+    def replace_agents(self, agents: Sequence[Agent]) -> None:
+        """Go on under other rules from the same state. Call it between two steps."""
+        results = {running.task.name: running.results for running in self._running}
+        partitions = 1 + max(running.task.partition for running in self._running)
+        self._running = [self._prepare(a, p) for a in agents for p in range(partitions)]
+        for running in self._running:
+            running.results = results.get(running.task.name, running.results)
+
+    def owner(self, table: str) -> str:
+        """The name of the task that owns a table. Raises UsageError where none does."""
+        for running in self._running:
+            if running.task.has_table(table):
+                return running.task.name
+        raise UsageError(f"no stage owns a table {table!r}")
 
     def next_due_ms(self) -> int:
         """When the next wake of any task is due."""

@@ -1,6 +1,6 @@
-"""The composition root: the only file that knows everybody.
+"""Compose: from a Topology to agents with their stages built.
 
-`agents` builds what topology.yaml declares; hosts, driver, replay and backtest all run those.
+Hosts, driver, replay and backtest all run what `agents` gives.
 """
 
 from __future__ import annotations

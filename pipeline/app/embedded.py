@@ -1,0 +1,137 @@
+"""Embedded: the whole of Tocsin in one process, started and stopped as one.
+
+The runner's thread decides and commits; the event loop takes requests and calls receivers.
+Whatever ends on its own ends the process: a half of Tocsin must not go on alone.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from pipeline import registry
+from pipeline.app import compose
+from pipeline.domain.call import CallResult
+from pipeline.domain.wiring import Wiring
+from pipeline.hosts.embedded.clock import Clock
+from pipeline.hosts.embedded.database import connect
+from pipeline.hosts.embedded.folder import Folder, installation
+from pipeline.hosts.embedded.host import EmbeddedHost
+from pipeline.hosts.embedded.runner import Runner
+from pipeline.stages.send.tables import CALLING, OUTBOX, Entry
+from pipeline.topology.declared import Topology
+from pipeline.wire.client import Client
+from pipeline.wire.loop import DeliveryLoop
+
+STOP_WITHIN_S: Final = 6.0
+"""Calls under way when Tocsin stops get so long to end: one call's deadline and a little."""
+
+
+class Embedded:
+    """One running Tocsin over one data folder (None: everything in memory)."""
+
+    def __init__(
+        self,
+        topology: Topology,
+        folder: Folder | None,
+        *,
+        events_url: str = "",
+        is_dry: bool = False,
+    ) -> None:
+        self.topology = topology
+        self.folder = folder
+        self.clock = Clock()
+        self._events_url = events_url
+        self._slot = compose.new_slot(is_dry=is_dry)
+        if folder is not None:
+            folder.acquire()
+        try:
+            self.connection = connect(folder.database if folder else ":memory:")
+            self.installation = installation(self.connection)
+            types = compose.event_types(topology)
+            self.host = EmbeddedHost(
+                self.connection,
+                compose.agents(topology, self._wires()),
+                topics=types,
+                globals_={name: types[name] for name in compose.global_topics(topology)},
+                now_ms=self.clock.now_ms,
+            )
+        except BaseException:
+            self._let_go()
+            raise
+
+    async def start(self) -> None:
+        """Begin to run epochs and to call receivers."""
+        self._loop = asyncio.get_running_loop()
+        self.runner = Runner(self.host, self.clock.now_ms)
+        self._client = Client()
+        self._delivery = self._delivery_loop()
+        self.host.watch(OUTBOX.name, self._committed_calls)
+        self.runner.start()
+
+    async def stop(self) -> None:
+        """Let calls under way end, commit what they brought back, and let go of the folder."""
+        await self._delivery.idle(STOP_WITHIN_S)
+        await self._delivery.cancel_all()
+        await self.runner.stop()
+        await self._client.close()
+        self.connection.close()
+        self._let_go()
+
+    async def reload(self, topology: Topology) -> None:
+        """Go on under other rules from the next epoch; calls under way end under the old ones."""
+        self.topology = topology
+        agents = compose.agents(topology, self._wires())
+        await self.runner.between_epochs(lambda: self.host.replace_agents(agents))
+        self._delivery = self._delivery_loop()
+
+    @property
+    def ended(self) -> asyncio.Future[None]:
+        """Done when the runner's thread has ended; with its error if it failed."""
+        return self.runner.ended
+
+    def complaints(self) -> list[str]:
+        """What speaks against sending work here now; empty: ready."""
+        found = [f"{task} stopped: {why}" for task, why in self.host.halted().items()]
+        if self.runner.fault:
+            found.append(self.runner.fault)
+        if self.clock.jump_ms:
+            found.append(f"the wall clock jumped by {self.clock.jump_ms} ms: check it and restart")
+        return found
+
+    def _wires(self) -> Wiring:
+        return compose.wiring(
+            self.topology, self.installation, slot=self._slot, events_url=self._events_url
+        )
+
+    def _delivery_loop(self) -> DeliveryLoop:
+        wires = self._wires()
+        return DeliveryLoop(
+            self._client,
+            registry.sinks(),
+            wires.sections["receivers"],
+            self.installation,
+            self._take_back,
+        )
+
+    def _take_back(self, result: CallResult) -> None:
+        self.runner.inject(self.host.owner(OUTBOX.name), result)
+
+    def _committed_calls(self, _task: str, rows: Mapping[str, Any]) -> None:
+        """Called in the runner's thread after a commit: perform the calls that it holds."""
+        calls = [row for row in rows.values() if self._is_ours(row)]
+        if calls:
+            self._loop.call_soon_threadsafe(self._start_calls, calls)
+
+    def _is_ours(self, entry: Entry | None) -> bool:
+        """Calls of a former run are the stage's to repeat, when their deadline has passed."""
+        return entry is not None and entry.state == CALLING and entry.slot == self._slot
+
+    def _start_calls(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            self._delivery.start(entry)
+
+    def _let_go(self) -> None:
+        if self.folder is not None:
+            self.folder.release()
