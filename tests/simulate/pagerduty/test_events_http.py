@@ -12,6 +12,7 @@ import pytest
 from pipeline.simulate.pagerduty import PagerDutySimulator
 from pipeline.simulate.pagerduty.event_rules import BODY_SIZE_BYTES_MAX
 from tests.simulate.pagerduty.events import KEY, event
+from tests.simulate.pagerduty.oracle import complaints
 from tests.wait import wait_until_async
 
 
@@ -249,6 +250,17 @@ async def test_the_log_holds_each_call_before_its_answer(tmp_path: Path) -> None
     assert [json.loads(line)["effect"] for line in lines[1:]] == ["triggered", "resolved"]
 
 
-@pytest.mark.parametrize(("method", "path"), [("GET", "/_sim/nothing"), ("GET", "/nothing")])
-async def test_unknown_paths(client: httpx.AsyncClient, method: str, path: str) -> None:
-    assert (await client.request(method, path)).status_code == 404
+async def test_an_unknown_path_of_the_window(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/_sim/nothing")).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [("enqueue", event()), ("change/enqueue", {"routing_key": KEY, "payload": {"summary": "x"}})],
+)
+async def test_answers_have_the_published_shape(
+    client: httpx.AsyncClient, path: str, body: dict[str, Any]
+) -> None:
+    answer = await client.post(f"/v2/{path}", json=body)
+    found = complaints("events-v2.openapiv3.json", f"post /{path}", 202, answer.json())
+    assert found == []
