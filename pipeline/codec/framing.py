@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 from pipeline.codec.derive import Schema
-from pipeline.codec.errors import DecodeError, EncodeError
+from pipeline.codec.errors import DecodeError
 from pipeline.codec.published import fingerprint_of, parsed, parsed_former
 
 MARKER: Final = b"\xc3\x01"
@@ -27,8 +27,8 @@ _ID_SIZE: Final = 4
 class Framing(Protocol):
     """How a value names the schema that it was written with."""
 
-    def prefix(self, schema: Schema) -> bytes:
-        """The bytes before a body of this schema. Raises EncodeError where it has no name."""
+    def prefix(self, schema: Schema) -> bytes | None:
+        """The bytes before a body of this schema; None where the framing cannot name it."""
         ...
 
     def writer(self, name: str, data: bytes) -> tuple[Schema, int]:
@@ -77,13 +77,9 @@ class Confluent:
             for number in sorted(self._schemas, reverse=True)
         }
 
-    def prefix(self, schema: Schema) -> bytes:
+    def prefix(self, schema: Schema) -> bytes | None:
         number = self._ids.get(fingerprint_of(schema))
-        if number is None:
-            raise EncodeError(
-                f"the registry has no id for the present schema of {schema['name']}: register it"
-            )
-        return MAGIC + number.to_bytes(_ID_SIZE, "big")
+        return None if number is None else MAGIC + number.to_bytes(_ID_SIZE, "big")
 
     def writer(self, name: str, data: bytes) -> tuple[Schema, int]:
         start = len(MAGIC) + _ID_SIZE

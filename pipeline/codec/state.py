@@ -56,7 +56,7 @@ class StateCodec(Generic[T]):
     def decode(self, data: bytes) -> T:
         """The value of a row, upgraded where it is of an older version.
 
-        Raises FormatError for a version that this one cannot read, StoreError for a row that is
+        Raises FormatError for a version that this one cannot read or upgrade, StoreError for a row that is
         damaged.
         """
         try:
@@ -79,5 +79,14 @@ class StateCodec(Generic[T]):
             )
         plain: Any = msgpack.decode(data[1:])
         for version in range(found, spec.version):
-            plain = spec.upgrades[version](plain)
+            try:
+                plain = spec.upgrades[version](plain)
+            except MemoryError:
+                raise
+            # A bug of the upgrade: no event is to blame for it, so none may be dead-lettered.
+            except Exception as error:
+                raise FormatError(
+                    f"table {spec.name}: the upgrade from version {version} failed on a row:"
+                    f" {type(error).__name__}: {error}"
+                ) from error
         return msgspec.convert(plain, spec.type)

@@ -27,12 +27,16 @@ class TopicCodec:
 
     def __init__(self, framing: Framing) -> None:
         self._framing = framing
-        self._known: dict[type[Struct], tuple[Schema, bytes]] = {}
+        self._known: dict[type[Struct], tuple[Schema, bytes | None]] = {}
 
     def encode(self, value: Struct) -> bytes:
         """The bytes of a topic value. Lone surrogates become `?`. Raises EncodeError."""
         kind = type(value)
         schema, prefix = self._known.get(kind) or self._learn(kind)
+        if prefix is None:
+            raise EncodeError(
+                f"{kind.__name__}: the registry has no id for its present schema: register it"
+            )
         plain = msgspec.to_builtins(value, builtin_types=(bytes,))
         stream = BytesIO()
         stream.write(prefix)
@@ -51,12 +55,12 @@ class TopicCodec:
         Raises DecodeError and nothing else, whatever the bytes.
         """
         schema, prefix = self._known.get(kind) or self._learn(kind)
-        if data.startswith(prefix):
+        if prefix is not None and data.startswith(prefix):
             return _read(kind, data, len(prefix), schema, None)
         writer, start = self._framing.writer(kind.__name__, data)
         return _read(kind, data, start, writer, schema)
 
-    def _learn(self, kind: type[Struct]) -> tuple[Schema, bytes]:
+    def _learn(self, kind: type[Struct]) -> tuple[Schema, bytes | None]:
         schema = parsed(derive(kind))
         self._known[kind] = schema, self._framing.prefix(schema)
         return self._known[kind]
