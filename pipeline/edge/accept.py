@@ -1,0 +1,130 @@
+"""From what a parser found to records: one per alert on raw-alerts, one per bad member on
+dead-letters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from pipeline.codec import encode
+from pipeline.domain import record as header
+from pipeline.domain.deadletter import DETAIL_SIZE_MAX, DeadLetter, Rejected
+from pipeline.domain.record import DEFAULT_TENANT
+from pipeline.domain.store import Output
+from pipeline.edge.members import member_bytes
+from pipeline.stages.ingest import Draft, IngestConfig, Parsed, draft_fingerprint, encode_draft
+from pipeline.stages.ingest.cut import within_limits
+
+RAW_ALERTS: Final = "raw-alerts"
+DEAD_LETTERS: Final = "dead-letters"
+NATIVE: Final = "native"
+
+RECORD_SIZE_BYTES_MAX: Final = 500_000
+"""An alert over this is cut to the limits of `ingest` at once, to stay below Kafka's 1 MB."""
+
+KEPT_SIZE_BYTES_MAX: Final = 900_000
+"""So many bytes of a refused member are kept on dead-letters."""
+
+
+class Delivery(Struct, frozen=True, kw_only=True):
+    """What one request says of all its alerts."""
+
+    tenant: str = DEFAULT_TENANT
+    source: str = ""
+    format_name: str = NATIVE
+    idempotency_key: str = ""
+    trace_id: str = ""
+
+    def headers(self) -> dict[str, str]:
+        """The headers of its records: one dict for all, since a log packs equal ones once."""
+        found = {header.TENANT: self.tenant, header.FORMAT: NATIVE}
+        if self.source:
+            found[header.SOURCE] = self.source
+        if self.idempotency_key:
+            found[header.IDEMPOTENCY] = self.idempotency_key
+        if self.trace_id:
+            found[header.TRACE] = self.trace_id
+        return found
+
+
+def records_of(
+    parsed: Parsed, body: bytes, delivery: Delivery, config: IngestConfig, now_ms: int
+) -> list[Output]:
+    """All records that one request becomes: alerts first, then dead letters."""
+    headers = delivery.headers()
+    records = [record_of(draft, headers, config) for draft in parsed.drafts]
+    if parsed.rejected:
+        values = member_bytes(body, [bad.index for bad in parsed.rejected])
+        for number, (bad, value) in enumerate(zip(parsed.rejected, values, strict=True)):
+            records.append(_dead_letter(bad, number, value, delivery, now_ms))
+    return records
+
+
+def record_of(draft: Draft, headers: dict[str, str], config: IngestConfig) -> Output:
+    """One alert as a record of raw-alerts."""
+    value = encode_draft(draft)
+    if len(value) > RECORD_SIZE_BYTES_MAX:
+        value = encode_draft(within_limits(draft, config))
+    key = draft.fingerprint or draft_fingerprint(draft, config)
+    return Output(topic=RAW_ALERTS, key=key, value=value, headers=headers)
+
+
+def _dead_letter(
+    bad: Rejected, number: int, value: bytes, delivery: Delivery, now_ms: int
+) -> Output:
+    headers = delivery.headers() | {header.FORMAT: delivery.format_name}
+    path = f"{bad.path}: " if bad.path else ""
+    detail = path + bad.detail
+    if len(value) > KEPT_SIZE_BYTES_MAX:
+        detail += f" (of its {len(value)} bytes the first {KEPT_SIZE_BYTES_MAX} are kept)"
+        value = value[:KEPT_SIZE_BYTES_MAX]
+    letter = DeadLetter(
+        dead_letter_id=f"{delivery.trace_id}-{number}",
+        topic=RAW_ALERTS,
+        partition=-1,
+        offset=-1,
+        index=bad.index,
+        key="",
+        value=value,
+        headers=headers,
+        agent="edge",
+        stage="ingest",
+        reason=bad.reason,
+        detail=detail[-DETAIL_SIZE_MAX:],
+        at_ms=now_ms,
+        tenant=delivery.tenant,
+    )
+    return Output(
+        topic=DEAD_LETTERS, key=RAW_ALERTS, value=encode(letter), headers=headers, event=letter
+    )
+
+
+class Refused(Struct, frozen=True):
+    """One member that was not taken: its index in the batch (-1: the whole), where and why."""
+
+    index: int
+    path: str
+    reason: str
+
+
+class Accepted(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The answer to alerts that were taken: they are durable when it is sent."""
+
+    accepted: int
+    refused: Sequence[Refused]
+    trace_id: str
+    skipped: Sequence[str] = ()
+
+
+def answer_of(parsed: Parsed, trace_id: str) -> bytes:
+    """The body of a 202."""
+    refused = [Refused(bad.index, bad.path, bad.detail) for bad in parsed.rejected]
+    return msgspec.json.encode(
+        Accepted(
+            accepted=len(parsed.drafts), refused=refused, trace_id=trace_id, skipped=parsed.skipped
+        )
+    )

@@ -1,0 +1,70 @@
+"""The gate: what holds for every request before anybody looks at it."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import urlsplit
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from pipeline.edge.deps import Edge
+from pipeline.edge.problem import Problem
+
+PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics", "/-/healthy", "/-/ready"})
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+class Gate:
+    """Bounds the requests in hand, and keeps web pages of others away from a local Tocsin.
+
+    Where no token is asked for, a browser on this machine could be made to speak for a foreign
+    page: by a name that is made to point here, or by a form. Hence Host and Origin are looked at.
+    """
+
+    def __init__(self, app: ASGIApp, edge: Edge) -> None:
+        self._app = app
+        self._edge = edge
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one request through. Raises Problem 403 or 503."""
+        if scope["type"] != ScopeType.HTTP or scope["path"] in PROBES:
+            await self._app(scope, receive, send)
+            return
+        if self._edge.access.is_open:
+            headers = dict(scope["headers"])
+            check_host(headers.get(b"host", b"").decode("latin-1"))
+            if str(scope["method"]) not in _READING:
+                check_origin(headers)
+        self._edge.admission.enter()
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._edge.admission.leave()
+
+
+def check_host(host: str) -> None:
+    """Raise Problem 403 where Host names another machine than this one."""
+    name = (urlsplit(f"//{host}").hostname or "") if _is_netloc(host) else "?"
+    if name and name not in _LOOPBACK and not name.startswith("127."):
+        raise Problem(
+            403,
+            "forbidden",
+            f"Host {host[:100]!r} is not this machine: set TOCSIN_TOKEN to be reached by that name",
+        )
+
+
+def _is_netloc(host: str) -> bool:
+    try:
+        urlsplit(f"//{host}")
+    except ValueError:
+        return False
+    return True
+
+
+def check_origin(headers: dict[bytes, bytes]) -> None:
+    """Raise Problem 403 for what a page of another site sends."""
+    origin = headers.get(b"origin", b"").decode("latin-1")
+    if origin and origin.partition("://")[2] != headers.get(b"host", b"").decode("latin-1"):
+        raise Problem(403, "forbidden", f"a page of {origin[:100]!r} has no business here")
