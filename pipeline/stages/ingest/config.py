@@ -8,6 +8,9 @@ from msgspec import Struct, field
 
 from pipeline.domain.alert import SEVERITIES
 from pipeline.domain.units import Duration, Size
+from pipeline.stages.ingest.paths import compile_path
+from pipeline.stages.ingest.picks import Pick, compile_pick
+from pipeline.stages.ingest.values import FILL
 
 FIELD_NAMES: Final = (
     "name",
@@ -38,28 +41,6 @@ DEFAULT_ALIASES: Final = {
 }
 
 
-class Pick(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where one field of a generic source comes from: exactly one of `path`, `cel`, `const`.
-
-    `map` translates what was found, `default` stands in where nothing was.
-    """
-
-    path: str = ""
-    """Keys and indexes from the member: `$.incident.summary`, `labels['a.b'][0]`."""
-    cel: str = ""
-    """An expression over `event` (the member) and `payload` (the whole body)."""
-    const: str = ""
-    """Always this text."""
-    map: dict[str, str] = field(default_factory=dict)
-    """What the sender says → what it means here."""
-    default: str = ""
-    """Taken where nothing was found."""
-
-    def __post_init__(self) -> None:
-        if sum(map(bool, (self.path, self.cel, self.const))) > 1:
-            raise ValueError("give one of path, cel and const")
-
-
 class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One generic source: JSON of any shape, posted to `/api/v1/ingest/<its name>`."""
 
@@ -81,6 +62,15 @@ class SourceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
                 raise ValueError(
                     f"fields.{needed} is missing: every alert needs a name and a status"
                 )
+        for target, pick in self.fields.items():
+            known, _, key = target.partition(".")
+            if known not in FILL or (key and known not in ("labels", "annotations")):
+                raise ValueError(f"fields.{target}: an alert has no such field")
+            try:
+                compile_pick(pick)
+            except ValueError as error:
+                raise ValueError(f"fields.{target}: {error}") from None
+        compile_path(self.each)
         check_words(self.statuses, self.severities)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from pipeline.domain.alert import NAN, SEVERITY_GIVEN, Alert
 from pipeline.stages.ingest.config import IngestConfig
 from pipeline.stages.ingest.cut import within_limits
-from pipeline.stages.ingest.draft import INSTANT_MAX_MS, Draft
+from pipeline.stages.ingest.draft import Draft
 from pipeline.stages.ingest.identity import identity_of
+from pipeline.stages.ingest.instants import instant_ms
 from pipeline.stages.ingest.rules import Rules, rules_of
 from pipeline.stages.ingest.words import meaning
 
@@ -21,9 +21,6 @@ STARTS_AT_GIVEN: Final = "starts_at_given"
 
 CLOCK_SKEW: Final = "clock_skew"
 """The tag of an alert whose sender's clock is wrong."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MS: Final = timedelta(milliseconds=1)
 
 
 def normalise(
@@ -87,16 +84,6 @@ def normalise(
         version=draft.version,
         is_test=draft.is_test,
     )
-
-
-def instant_ms(given_ms: int, given: datetime | None) -> int:
-    """An instant in Unix milliseconds, 0 where there is none: also for Go's zero time, the
-    year 1, which Alertmanager writes for an end that is still open.
-    """
-    if given_ms or given is None:
-        return given_ms
-    aware = given if given.tzinfo else given.replace(tzinfo=UTC)
-    return min(max(0, (aware - _EPOCH) // _MS), INSTANT_MAX_MS)
 
 
 def _own_fields(draft: Draft) -> tuple[str, ...]:

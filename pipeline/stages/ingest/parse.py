@@ -10,13 +10,20 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from pipeline.domain.deadletter import Rejected
-from pipeline.stages.ingest.config import IngestConfig
+from pipeline.domain.record import SOURCE
+from pipeline.stages.ingest.alertmanager import parse_alertmanager
+from pipeline.stages.ingest.alertmanager_v2 import parse_v2
+from pipeline.stages.ingest.cloudevents import parse_cloudevents
+from pipeline.stages.ingest.config import FORMATS, IngestConfig
 from pipeline.stages.ingest.draft import Draft, Parsed, refuse
+from pipeline.stages.ingest.events import parse_events
+from pipeline.stages.ingest.generic import parse_generic
 from pipeline.stages.ingest.identity import identity_of
 from pipeline.stages.ingest.native import parse_native
 from pipeline.stages.ingest.reading import join
-from pipeline.stages.ingest.reasons import UNKNOWN_FORMAT, UNKNOWN_STATUS
+from pipeline.stages.ingest.reasons import INVALID, UNKNOWN_FORMAT, UNKNOWN_STATUS
 from pipeline.stages.ingest.rules import Rules, rules_of
+from pipeline.stages.ingest.sniff import sniff
 from pipeline.stages.ingest.words import meaning
 
 
@@ -25,22 +32,43 @@ def parse(
 ) -> Parsed:
     """Read a body. Every draft that comes back has a fingerprint and a status that is known.
 
-    `format_name` is one of config.FORMATS or the name of a generic source; `headers` are those of
-    the request or record, in lower case. A batch of more than `members_max` is refused whole
-    with the reason TOO_MANY and index -1.
+    `format_name` is one of config.FORMATS, the name of a generic source, or "" to have it
+    sniffed; `headers` are those of the request or record, in lower case. A batch of more than
+    `members_max` is refused whole with the reason TOO_MANY and index -1.
     """
-    parsed = _parse(body, format_name, headers, config, now_ms)
-    return (
-        _complete(parsed, rules_of(config), headers.get("source", "")) if parsed.drafts else parsed
-    )
+    rules = rules_of(config)
+    parsed = _parse(body, format_name or sniff(body, headers), headers, rules, now_ms)
+    return _complete(parsed, rules, headers.get(SOURCE, "")) if parsed.drafts else parsed
 
 
 def _parse(
-    body: bytes, format_name: str, headers: Mapping[str, str], config: IngestConfig, now_ms: int
+    body: bytes, format_name: str, headers: Mapping[str, str], rules: Rules, now_ms: int
 ) -> Parsed:
+    config = rules.config
     if format_name == "native":
         return parse_native(body, config.members_max)
-    known = ", ".join(("native", *config.sources))
+    if format_name == "alertmanager":
+        # Its event recorder may be pointed at the same place; bridges add the stamp to groups too.
+        if b'"@timestamp"' in body and sniff(body, {}) == "alertmanager-events":
+            return parse_events(body)
+        return parse_alertmanager(body, config.members_max, now_ms)
+    if format_name == "alertmanager-v2":
+        return parse_v2(body, config, now_ms)
+    if format_name == "alertmanager-events":
+        return parse_events(body)
+    if format_name == "cloudevents":
+
+        def inner(data: bytes, name: str) -> Parsed:
+            found = name or sniff(data, {})
+            if found == "cloudevents":
+                return refuse(INVALID, "an event inside an event is not unpacked")
+            return parse(data, found, {}, config, now_ms)
+
+        return parse_cloudevents(body, headers, rules, inner)
+    source = rules.sources.get(format_name)
+    if source is not None:
+        return parse_generic(body, source, config.members_max)
+    known = ", ".join((*FORMATS, *config.sources))
     return refuse(UNKNOWN_FORMAT, f"no format {format_name[:100]!r}: take one of {known}")
 
 

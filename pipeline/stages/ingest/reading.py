@@ -36,7 +36,7 @@ def read(decoder: msgspec.json.Decoder[T], body: bytes) -> T | Rejected:
     try:
         return decoder.decode(mend(body) if b"\\u0000" in body else body)
     except msgspec.ValidationError as error:
-        return _invalid(str(error))
+        return invalid(str(error))
     except UnicodeDecodeError as error:
         return Rejected(reason=NOT_JSON, detail=f"not UTF-8: {error.reason} at {error.start}")
     except RecursionError:
@@ -49,7 +49,7 @@ def _read_mended(decoder: msgspec.json.Decoder[T], body: bytes, why: str) -> T |
     try:
         return decoder.decode(mend(body))
     except msgspec.ValidationError as error:
-        return _invalid(str(error))
+        return invalid(str(error))
     except RecursionError:
         return Rejected(reason=TOO_DEEP, detail="nested too deeply to be an alert")
     except (msgspec.DecodeError, ValueError):
@@ -75,7 +75,8 @@ def _mend_escape(found: re.Match[str]) -> str:
     return "\ufffd" if found[1] else found[0]
 
 
-def _invalid(text: str) -> Rejected:
+def invalid(text: str) -> Rejected:
+    """What msgspec says of a value of the wrong shape, with the path that it names."""
     found = _AT.match(text)
     path, detail = (found[2], found[1]) if found else ("", text)
     missing = _MISSING.search(detail)

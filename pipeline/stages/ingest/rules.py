@@ -7,6 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from pipeline.stages.ingest.config import DEFAULT_ALIASES, IngestConfig
+from pipeline.stages.ingest.generic import Source, compile_source
 from pipeline.stages.ingest.words import SEVERITIES, STATUSES
 
 KEPT_MAX: Final = 16
@@ -14,13 +15,17 @@ KEPT_MAX: Final = 16
 
 
 class Rules(Struct, frozen=True, kw_only=True):
-    """Words, aliases and identity of one configuration. `aliases` are (field, its labels)."""
+    """Words, aliases and identity of one configuration. `aliases` are (field, its labels);
+    `sources_by_type` names the generic source of a CloudEvents type.
+    """
 
     config: IngestConfig
     statuses: dict[str, str]
     severities: dict[str, str]
     aliases: tuple[tuple[str, tuple[str, ...]], ...]
     identity: tuple[tuple[str, tuple[str, ...]], ...]
+    sources: dict[str, Source]
+    sources_by_type: dict[str, str]
 
 
 _ready: dict[int, Rules] = {}
@@ -44,6 +49,8 @@ def _make(config: IngestConfig) -> Rules:
         severities=SEVERITIES | _lower(config.severities),
         aliases=tuple(aliases.items()),
         identity=tuple((name, aliases.get(name, ())) for name in config.identity),
+        sources={name: compile_source(name, one) for name, one in config.sources.items()},
+        sources_by_type={kind: name for name, one in config.sources.items() for kind in one.types},
     )
 
 

@@ -36,7 +36,7 @@ class Ingest:
         """Forward each alert of a record, and each member that is refused."""
         origin, headers = ctx.origin, event.headers
         timestamp_ms = event.timestamp_ms or ctx.timestamp_ms
-        format_name = headers.get(FORMAT) or sniff(event.value, headers, self._config)
+        format_name = headers.get(FORMAT) or sniff(event.value, headers)
         parsed = parse(event.value, format_name, headers, self._config, timestamp_ms or ctx.now_ms)
         key = headers.get(IDEMPOTENCY, "")
         for draft in parsed.drafts:
