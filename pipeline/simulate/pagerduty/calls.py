@@ -109,8 +109,8 @@ class CallBook:
     def __iter__(self) -> Iterator[ReceivedCall]:
         return iter(self._calls)
 
-    def has_room_for(self, routing_key: str, dedup_key: str) -> bool:
-        """Whether a call with this key can still be tallied."""
+    def has_room_for(self, routing_key: str, dedup_key: str | None) -> bool:
+        """Whether a call with this key can still be tallied; None stands for a key to be made."""
         return len(self._tallies) < self.keys_max or (routing_key, dedup_key) in self._tallies
 
     def add(self, call: ReceivedCall, routing_key: str) -> None:

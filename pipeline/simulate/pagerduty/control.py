@@ -15,6 +15,13 @@ from pipeline.simulate.pagerduty.desk import Desk
 from pipeline.simulate.pagerduty.faults import FaultPlan
 
 PREFIX: Final = "/_sim/"
+SERVED: Final = (
+    "GET /_sim/events?since=&limit=&dedup_key=&api=",
+    "GET /_sim/summary?offset=&limit=&dedup_key=",
+    "GET /_sim/webhooks",
+    "GET, POST, DELETE /_sim/faults",
+    "POST /_sim/reset",
+)
 LIMIT_DEFAULT: Final = 1_000
 LIMIT_MAX: Final = 10_000
 
@@ -44,7 +51,7 @@ def serve_control(
                 desk.reset()
                 answer = {"status": "reset"}
             case _:
-                return 404, _encode({"error": f"{method} {path} is not served; see GET /_sim/"})
+                return 404, _encode({"error": f"{method} {path} is not served", "served": SERVED})
     except (msgspec.ValidationError, msgspec.DecodeError) as wrong:
         return 400, _encode({"error": str(wrong)})
     except _BadQuery as wrong:
@@ -58,7 +65,7 @@ class _BadQuery(ValueError):
 
 def _events(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
     since = _number(query, "since", 0)
-    limit = min(_number(query, "limit", LIMIT_DEFAULT), LIMIT_MAX)
+    limit = _limit(query)
     calls = desk.book.since(since, limit, query.get("dedup_key"), query.get("api"))
     reached = calls[-1].seq if len(calls) == limit and calls else desk.book.last_seq
     return {
@@ -72,7 +79,7 @@ def _events(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
 
 def _summary(desk: Desk, query: Mapping[str, str]) -> dict[str, Any]:
     offset = _number(query, "offset", 0)
-    limit = min(_number(query, "limit", LIMIT_DEFAULT), LIMIT_MAX)
+    limit = _limit(query)
     keys = [
         {
             **msgspec.to_builtins(tally),
@@ -107,6 +114,10 @@ def _webhooks(desk: Desk) -> dict[str, Any]:
         "waiting": book.waiting,
         "attempts": list(book.attempts),
     }
+
+
+def _limit(query: Mapping[str, str]) -> int:
+    return min(max(_number(query, "limit", LIMIT_DEFAULT), 1), LIMIT_MAX)
 
 
 def _number(query: Mapping[str, str], name: str, default: int) -> int:

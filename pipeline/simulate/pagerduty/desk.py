@@ -164,7 +164,12 @@ class Desk:
             self._on_call(call)
 
     def _apply(self, api: EventsApi, event: Event, fault: str | None, now_ms: int) -> Answer:
-        applied = self.model.apply(event, now_ms)
+        # What could not be tallied must not have an effect: the judge would not know of it.
+        is_full = not self.book.has_room_for(event.routing_key, event.dedup_key)
+        if api == "events" and is_full:
+            applied = Applied("refused", event.dedup_key or "", None, is_full=True)
+        else:
+            applied = self.model.apply(event, now_ms)
         status_code = 500 if applied.is_full else 202
         will_answer = fault != "reset_after_accept"
         self._note(api, event, applied, now_ms, status_code if will_answer else None, fault)

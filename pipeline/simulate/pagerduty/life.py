@@ -3,8 +3,8 @@
 Every transition writes its log entries and announces itself to the webhooks; what is due later
 (escalation, end of a snooze, timeouts of the service) waits in a heap that `run_due` empties.
 Pure: no clock, no I/O, no dice. Bounds: at `resolved_max` the incidents resolved first are
-forgotten; an incident keeps its first 1,000 log entries and counts the rest; the account keeps
-its last 100,000.
+forgotten; an incident keeps its first log entry and then at most 1,000, all incidents together
+a million, later ones are only in the account's log, which keeps its last 100,000.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from pipeline.simulate.pagerduty.records import (
 
 RESOLVED_MAX: Final = 50_000
 ACCOUNT_ENTRIES_MAX: Final = 100_000
+KEPT_ENTRIES_MAX: Final = 1_000_000
 MINUTE_MS: Final = 60_000
 Announce = Callable[[str, Incident, LogEntry, Note | None], None]
 
@@ -46,6 +47,7 @@ class Incidents:
         self._resolved_max = resolved_max
         self._resolved: deque[str] = deque()
         self._due: list[tuple[int, str]] = []
+        self._kept_entries = 0
 
     def open(
         self, service: Service, title: str, key: str, urgency: str, agent: Agent, now_ms: int
@@ -62,6 +64,7 @@ class Incidents:
             now_ms,
             now_ms,
             now_ms,
+            agent,
             urgency,
         )
         self.by_id[incident.id] = incident
@@ -84,7 +87,7 @@ class Incidents:
         if not was_triggered and any(who == agent for who, _ in incident.acknowledged_by):
             return False
         incident.acknowledged_by.append((agent, now_ms))
-        self._touch(incident, now_ms, "acknowledged")
+        self._turn(incident, "acknowledged", agent, now_ms)
         incident.escalate_at_ms = None
         timeout_s = self._directory.services[incident.service_id].acknowledgement_timeout_s
         if timeout_s and not incident.is_snoozed:
@@ -102,7 +105,7 @@ class Incidents:
         incident.acknowledged_by.clear()
         incident.unacknowledge_at_ms = None
         incident.is_snoozed = False
-        self._touch(incident, now_ms, "triggered")
+        self._turn(incident, "triggered", agent, now_ms)
         entry = self.log(incident, "unacknowledge", agent, now_ms)
         self._notify(incident, now_ms)
         self._tell("incident.unacknowledged", incident, entry)
@@ -115,7 +118,7 @@ class Incidents:
         for alert in incident.alerts:
             if alert.is_open:
                 close_alert(alert, now_ms)
-        self._touch(incident, now_ms, "resolved")
+        self._turn(incident, "resolved", agent, now_ms)
         incident.resolved_at_ms = now_ms
         incident.assignee_ids.clear()
         incident.acknowledged_by.clear()
@@ -133,7 +136,7 @@ class Incidents:
 
         Its alerts stay resolved, so the next trigger of their keys opens another incident.
         """
-        self._touch(incident, now_ms, "triggered")
+        self._turn(incident, "triggered", agent, now_ms)
         incident.resolved_at_ms = None
         self._directory.services[incident.service_id].open_incident_ids[incident.id] = None
         incident.level, incident.loops_done, incident.is_assigned_directly = 1, 0, False
@@ -164,7 +167,7 @@ class Incidents:
             incident.acknowledged_by.clear()
             incident.unacknowledge_at_ms = None
             incident.is_snoozed = False
-            self._touch(incident, now_ms, "triggered")
+            self._turn(incident, "triggered", agent, now_ms)
         self._touch(incident, now_ms)
         entry = self.log(incident, "escalate", agent, now_ms)
         self._page_level(incident, now_ms)
@@ -235,10 +238,10 @@ class Incidents:
             self._ids.next("R"), kind, now_ms, incident.id, agent, by_whom, user_id, note
         )
         self.entries.append(entry)
-        if len(incident.log) < ENTRIES_PER_INCIDENT_MAX:
+        has_room = self._kept_entries < KEPT_ENTRIES_MAX
+        if not incident.log or (has_room and len(incident.log) < ENTRIES_PER_INCIDENT_MAX):
             incident.log.append(entry)
-        else:
-            incident.entries_not_kept += 1
+            self._kept_entries += 1
         return entry
 
     def _forget_oldest(self) -> None:
@@ -248,6 +251,7 @@ class Incidents:
             if oldest is None or oldest.is_open:
                 continue
             del self.by_id[oldest.id]
+            self._kept_entries -= len(oldest.log)
             self.forgotten += 1
             if self.forget is not None:
                 self.forget(oldest)
@@ -287,9 +291,13 @@ class Incidents:
             incident.pages += 1
             self.log(incident, "notify", service, now_ms, {"type": "auto"}, user_id)
 
-    def _touch(self, incident: Incident, now_ms: int, status: Status | None = None) -> None:
+    def _touch(self, incident: Incident, now_ms: int) -> None:
         incident.updated_at_ms = now_ms
-        if status is not None and status != incident.status:
+
+    def _turn(self, incident: Incident, status: Status, agent: Agent, now_ms: int) -> None:
+        incident.updated_at_ms = now_ms
+        if status != incident.status:
+            incident.last_status_change_by = agent
             service = self._directory.services[incident.service_id]
             service.triggered += (status == "triggered") - (incident.status == "triggered")
             incident.status = status

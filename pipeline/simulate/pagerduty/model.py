@@ -87,7 +87,6 @@ class PagerDutyModel:
         agent = Agent("inbound_integration", service.integration_id)
         if alert is not None and alert.is_open:
             incident = self.incidents.by_id[alert.incident_id]
-            alert.events += 1
             self.incidents.log(incident, "trigger", agent, now_ms)
             return Applied("appended", key, incident.id)
         if service.is_disabled:

@@ -63,7 +63,6 @@ class Alert:
     created_at_ms: int
     is_open: bool = True
     resolved_at_ms: int | None = None
-    events: int = 1
 
 
 @dataclass(slots=True)
@@ -79,6 +78,7 @@ class Incident:
     created_at_ms: int
     updated_at_ms: int
     last_status_change_at_ms: int
+    last_status_change_by: Agent
     urgency: str = "high"
     status: Status = "triggered"
     body_details: str = ""
@@ -89,7 +89,6 @@ class Incident:
     alerts: list[Alert] = field(default_factory=list)
     notes: list[Note] = field(default_factory=list)
     log: list[LogEntry] = field(default_factory=list)
-    entries_not_kept: int = 0
     pages: int = 0
     level: int = 1
     loops_done: int = 0

@@ -36,6 +36,8 @@ from pipeline.simulate.pagerduty.records import Incident
 from pipeline.simulate.pagerduty.webhooks.courier import Post
 
 STOP_WITHIN_S: Final = 2
+CONNECTIONS_MAX: Final = 10_000
+"""More are answered with 503 by the server itself."""
 _LINGER_ZERO: Final = struct.pack("ii", 1, 0)
 
 
@@ -58,8 +60,10 @@ class PagerDutySimulator:
         post: Post | None = None,
         clock_ms: Callable[[], int] = wall_ms,
     ) -> None:
-        self._log = CallLog(log) if log is not None else None
-        self.desk = Desk(self._log.append if self._log else None, os.urandom(32))
+        self.desk = Desk(self._write, os.urandom(32))
+        self._log_path = log
+        self._log: CallLog | None = None
+        self._authority: trustme.CA | None = None
         self._post = post
         self._clockwork: asyncio.Task[None] | None = None
         self.url = ""
@@ -93,6 +97,7 @@ class PagerDutySimulator:
         if self._serving is not None:
             raise RuntimeError("the simulator is running already: stop() it first")
         listener = _listen(host, port)
+        self._log = CallLog(self._log_path) if self._log_path is not None else None
         clockwork = Clockwork(self.desk, self._clock_ms, self._post)
         self._face = Face(self.desk, self._clock_ms, clockwork.stir)
         config = uvicorn.Config(
@@ -103,6 +108,7 @@ class PagerDutySimulator:
             log_config=None,
             access_log=False,
             timeout_keep_alive=75,
+            limit_concurrency=CONNECTIONS_MAX,
             timeout_graceful_shutdown=STOP_WITHIN_S,
         )
         config.load()
@@ -122,7 +128,10 @@ class PagerDutySimulator:
         return self.url
 
     async def stop(self) -> None:
-        """Break the calls that hang, let the others end, close the port and the log."""
+        """Break the calls that hang, let the others end, close the port and the log.
+
+        The account stays as it is: a later `start` on the same port is a PagerDuty that was down.
+        """
         if self._server is not None and self._serving is not None and self._face is not None:
             self._face.close()
             self._server.should_exit = True
@@ -139,8 +148,13 @@ class PagerDutySimulator:
             self._log.close()
             self._log = None
 
+    def _write(self, call: ReceivedCall) -> None:
+        if self._log is not None:
+            self._log.append(call)
+
     def _tls_context(self, host: str) -> ssl.SSLContext:
-        authority = trustme.CA()
+        # One authority for all starts, so that who trusted the first certificate trusts the next.
+        self._authority = authority = self._authority or trustme.CA()
         names = dict.fromkeys(("localhost", "127.0.0.1", host))
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2

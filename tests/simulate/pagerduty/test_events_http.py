@@ -91,6 +91,8 @@ async def test_the_cursor_and_the_filter_of_the_record(client: httpx.AsyncClient
     chosen = (await client.get("/_sim/events", params={"dedup_key": "k1"})).json()["events"]
     assert [call["seq"] for call in chosen] == [2, 4]
     assert (await client.get("/_sim/events", params={"since": "-1"})).status_code == 400
+    least = (await client.get("/_sim/events", params={"limit": 0})).json()
+    assert ([call["seq"] for call in least["events"]], least["next"]) == ([1], 1)
 
 
 async def test_the_summary_counts_effective_transitions_apart_from_calls(
@@ -215,6 +217,44 @@ async def test_stop_breaks_a_call_that_hangs_for_ever() -> None:
         await asyncio.wait_for(simulator.stop(), timeout=5)
         with pytest.raises(httpx.TransportError):
             await call
+
+
+async def test_down_and_up_again_on_the_same_port_with_the_same_account(tmp_path: Path) -> None:
+    simulator = PagerDutySimulator(log=tmp_path / "log")
+    url = await simulator.start()
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        await client.post("/v2/enqueue", json=event())
+        await simulator.stop()
+        with pytest.raises(httpx.ConnectError):
+            await client.post("/v2/enqueue", json=event())
+        assert await simulator.start(port=int(url.rpartition(":")[2])) == url
+        await client.post("/v2/enqueue", json=event())
+        assert await effects(client) == ["triggered", "appended"]
+    await simulator.stop()
+    assert len((tmp_path / "log").read_bytes().splitlines()) == 2
+
+
+async def test_a_full_log_is_told_to_the_sender(tmp_path: Path) -> None:
+    simulator = PagerDutySimulator(log=tmp_path / "log")
+    await simulator.start()
+    assert simulator._log is not None
+    simulator._log.size_bytes_max = 300
+    async with httpx.AsyncClient(base_url=simulator.url, trust_env=False) as client:
+        answers = [await client.post("/v2/enqueue", json=event()) for _ in range(2)]
+    await simulator.stop()
+    assert [answer.status_code for answer in answers] == [202, 500]
+    assert "use another file" in answers[1].json()["message"]
+
+
+async def test_a_full_book_refuses_new_keys(
+    client: httpx.AsyncClient, simulator: PagerDutySimulator
+) -> None:
+    simulator.desk.book.keys_max = 1
+    keys = ("k1", "k2", None, "k1")
+    answers = [await client.post("/v2/enqueue", json=event(dedup_key=key)) for key in keys]
+    assert [answer.status_code for answer in answers] == [202, 500, 500, 202]
+    assert "POST /_sim/reset" in answers[1].text
+    assert await effects(client) == ["triggered", "refused", "refused", "appended"]
 
 
 async def test_tls_with_a_certificate_of_its_own() -> None:

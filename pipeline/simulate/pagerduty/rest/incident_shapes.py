@@ -16,8 +16,6 @@ from pipeline.simulate.pagerduty.rest.shapes import (
     whole,
 )
 
-_STATUS_KINDS = ("trigger", "acknowledge", "unacknowledge", "resolve")
-
 
 class IncidentShapes(AccountShapes):
     """Draws what happens."""
@@ -49,7 +47,7 @@ class IncidentShapes(AccountShapes):
             if incident.is_assigned_directly
             else "escalation_policy",
             "last_status_change_at": iso(incident.last_status_change_at_ms),
-            "last_status_change_by": self.agent(_last_status_agent(incident)),
+            "last_status_change_by": self.agent(incident.last_status_change_by),
             "resolved_at": iso_or_none(incident.resolved_at_ms),
             "first_trigger_log_entry": reference(
                 "trigger_log_entry", incident.log[0].id, "Triggered", self.base_url
@@ -163,10 +161,6 @@ class IncidentShapes(AccountShapes):
 
 def _summary(incident: Incident) -> str:
     return f"[#{incident.number}] {incident.title}"
-
-
-def _last_status_agent(incident: Incident) -> Agent:
-    return next(entry.agent for entry in reversed(incident.log) if entry.kind in _STATUS_KINDS)
 
 
 def _sentence(entry: LogEntry) -> str:
