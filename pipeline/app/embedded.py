@@ -7,7 +7,7 @@ Whatever ends on its own ends the process: a half of Tocsin must not go on alone
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline import registry

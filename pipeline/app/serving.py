@@ -1,0 +1,99 @@
+"""Serving: an Embedded with its edge, from `ready` until a signal; SIGHUP reloads the rules."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+from msgspec import Struct
+
+from pipeline.app.embedded import Embedded
+from pipeline.domain.secret import Secret
+from pipeline.edge.deps import Deps
+from pipeline.edge.server import build, serve
+from pipeline.hosts.embedded.folder import SERVER
+from pipeline.topology.declared import Topology
+
+Reload = Callable[[], Topology | None]
+"""Reads topology.yaml again; None where it does not lint, which it has said by itself."""
+
+
+class Serving(Struct, kw_only=True):
+    """What is to be served where. `on_ready` is given the URL once requests are taken."""
+
+    embedded: Embedded
+    host: str
+    port: int
+    token: Secret | None
+    reload: Reload
+    on_ready: Callable[[str], None]
+
+
+async def serve_until_signalled(serving: Serving) -> None:
+    """Run until SIGINT or SIGTERM; then answer who waits, commit and leave.
+
+    Raises what ended a part of Tocsin by itself.
+    """
+    embedded = serving.embedded
+    stopping = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopping.set)
+    await embedded.start()
+    face = Face(_edge(serving))
+    loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(_reload(serving, face)))
+    embedded.ended.add_done_callback(lambda _: stopping.set())
+    try:
+        await serve(face, serving.host, serving.port, lambda url: _ready(serving, url), stopping)
+    finally:
+        await embedded.stop()
+    if embedded.ended.done():
+        embedded.ended.result()
+
+
+class Face:
+    """The edge as it now is: an application that a reload replaces between two requests."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Hand a connection to the application of this moment."""
+        await self.app(scope, receive, send)
+
+
+def _edge(serving: Serving) -> Any:
+    embedded = serving.embedded
+    topology = embedded.topology
+    return build(
+        Deps(
+            appender=embedded.runner,
+            now_ms=embedded.clock.now_ms,
+            ingest=topology.sections["ingest"],
+            installation=embedded.installation,
+            version=version("tocsin"),
+            tenants={name: spec.tokens for name, spec in topology.tenants.items()},
+            operator_token=serving.token,
+            readiness=embedded.complaints,
+        )
+    )
+
+
+async def _reload(serving: Serving, face: Face) -> None:
+    topology = serving.reload()
+    if topology is not None:
+        await serving.embedded.reload(topology)
+        face.app = _edge(serving)
+
+
+def _ready(serving: Serving, url: str) -> None:
+    folder = serving.embedded.folder
+    if folder is not None:
+        text = json.dumps({"url": url, "pid": os.getpid()})
+        (folder.path / SERVER).write_text(text, encoding="utf-8")
+    serving.on_ready(url)

@@ -1,0 +1,80 @@
+"""Start `tocsin run`: settings and options to a running process."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Final
+
+from pipeline.app.embedded import Embedded
+from pipeline.app.serving import Serving, serve_until_signalled
+from pipeline.domain.errors import UsageError
+from pipeline.hosts.embedded.folder import Folder
+from pipeline.settings import read_settings, secret_resolver
+from pipeline.topology.complaint import TopologyError
+from pipeline.topology.declared import Topology
+from pipeline.topology.load import load, read
+from pipeline.topology.locate import locate
+
+PORT_MAX: Final = 65_535
+
+
+def start(*, listen: str, data: Path | None, config: Path | None, is_dry: bool) -> None:
+    """Run until a signal. Raises TocsinError where it cannot begin."""
+    settings = read_settings()
+    path = config or settings.config or locate("topology.yaml")
+    topology = load_file(path)
+    host, port = address(listen or settings.listen)
+    if not is_loopback(host) and settings.token is None:
+        raise UsageError(
+            f"{host} can be reached from outside: set TOCSIN_TOKEN, or listen on 127.0.0.1"
+        )
+    embedded = Embedded(
+        topology,
+        Folder(data or settings.data),
+        events_url=settings.pagerduty_events_url,
+        is_dry=is_dry,
+    )
+    serving = Serving(
+        embedded=embedded,
+        host=host,
+        port=port,
+        token=settings.token,
+        reload=lambda: _reload(path),
+        on_ready=lambda url: print(f"ready {url}", flush=True),
+    )
+    _run(serving)
+
+
+def _run(serving: Serving) -> None:
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serve_until_signalled(serving))
+
+
+def load_file(path: Path) -> Topology:
+    """The Topology of a file, its secrets resolved. Raises TopologyError."""
+    return load(read(path), str(path), secret_resolver(path.parent))
+
+
+def _reload(path: Path) -> Topology | None:
+    try:
+        return load_file(path)
+    except TopologyError as error:
+        print(f"not reloaded, the old rules stay:\n{error}", file=sys.stderr, flush=True)
+        return None
+
+
+def address(listen: str) -> tuple[str, int]:
+    """HOST:PORT in parts; an IPv6 host stands in brackets. Raises UsageError."""
+    host, _, port = listen.rpartition(":")
+    if not host or not port.isdigit() or int(port) > PORT_MAX:
+        raise UsageError(f"{listen!r} is no address: write HOST:PORT, such as 127.0.0.1:9194")
+    return host.strip("[]"), int(port)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches the host."""
+    return host in ("localhost", "::1") or host.startswith("127.")
