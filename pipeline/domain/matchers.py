@@ -164,6 +164,13 @@ def label_set_of_listed(incident: Incident, ref: AlertRef) -> dict[str, str]:
     return known
 
 
+def label_set_of_unlisted(incident: Incident) -> dict[str, str]:
+    """What is known of an alert that an incident counts and does not list."""
+    known = _common(incident)
+    known["status"] = "firing"
+    return known
+
+
 _ALERT_FIELDS: Final = (
     "severity", "status", "service", "environment", "region", "cluster", "namespace", "host",
     "instance", "source",

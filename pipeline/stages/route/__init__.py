@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.domain.wiring import Wiring
 from pipeline.stages.route.config import REPEATS_ITSELF
+from pipeline.stages.route.inhibit import Inhibitions
 from pipeline.stages.route.stage import RouteStage
 from pipeline.stages.route.tree import Tree
 
@@ -11,7 +12,7 @@ from pipeline.stages.route.tree import Tree
 def build(wiring: Wiring) -> RouteStage:
     """The stage as topology.yaml's `routes`, `inhibit` and `receivers` declare it.
 
-    Raises ValueError where the tree is not acceptable.
+    Raises ValueError where the tree or the inhibitions are not acceptable.
     """
     receivers = wiring.sections.get("receivers") or {}
     tree = Tree(
@@ -23,4 +24,4 @@ def build(wiring: Wiring) -> RouteStage:
         },
         batching=frozenset(name for name, receiver in receivers.items() if receiver.batch),
     )
-    return RouteStage(tree)
+    return RouteStage(tree, Inhibitions(wiring.sections.get("inhibit") or ()))

@@ -49,8 +49,12 @@ def decide(
     if incident.is_test and not hop.asks_for_tests:
         return Due(reasons.TEST, facts={"path": hop.path})
     if told is None or not has_open:
-        return _untold(told, incident, hop, held, now_ms)
-    return _told(told, incident, hop, held, now_ms)
+        due = _untold(told, incident, hop, held, now_ms)
+    else:
+        due = _told(told, incident, hop, held, now_ms)
+    if due.action == TRIGGER and not incident.firing_count:
+        return Due(reasons.CALM)
+    return due
 
 
 def _closed(incident: Incident, hop: Hop | None, *, has_open: bool, was_told: bool) -> Due:
@@ -90,13 +94,15 @@ def _untold(told: Delivery | None, incident: Incident, hop: Hop, held: str, now_
 
 
 def _told(told: Delivery, incident: Incident, hop: Hop, held: str, now_ms: int) -> Due:
+    owes_acknowledge = _owes_acknowledge(told, incident)
+    if owes_acknowledge and hop.sends_acknowledged:
+        # Before any page, since a page may be held back for long.
+        facts = {"author": incident.acknowledged_by}
+        return Due(reasons.ACKNOWLEDGED, ACKNOWLEDGE, facts=facts)
     page = _page_again(told, incident, hop, held, now_ms)
     if page is not None:
         return _snoozed(incident) if incident.snoozed_until_ms > now_ms else page
-    if _owes_acknowledge(told, incident):
-        author = incident.acknowledged_by
-        if hop.sends_acknowledged:
-            return Due(reasons.ACKNOWLEDGED, ACKNOWLEDGE, facts={"author": author})
+    if owes_acknowledge:
         return Due(reasons.ACKNOWLEDGED_OFF, facts={"path": hop.path})
     if incident.snoozed_until_ms > now_ms:
         return _snoozed(incident)

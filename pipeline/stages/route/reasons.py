@@ -34,6 +34,7 @@ TEST: Final = Reason(
     "route.test", "{receiver} is not told: it is a test, and {path} does not match is_test"
 )
 OWNED: Final = Reason("route.owned", "{receiver} is not told: {author} has acknowledged it")
+CALM: Final = Reason("route.calm", "{receiver} is not told: nothing of it fires just now")
 OVER: Final = Reason("route.over", "{receiver} is not told: it was over before its turn came")
 RESOLVED_OFF: Final = Reason(
     "route.resolved_off", "{receiver} is not told that it is over: {path} says `resolved: false`"
@@ -50,3 +51,6 @@ REROUTED: Final = Reason(
     "route.rerouted", "{receiver} was told before and the routes no longer lead there"
 )
 FULL: Final = Reason("route.full", "{receiver} is not told: {most} receivers were told already")
+SOURCES_FULL: Final = Reason(
+    "route.sources_full", "it inhibits nothing: {most} incidents of its scope do so already"
+)

@@ -1,0 +1,1 @@
+"""Calendars and who is on call, computed purely: times come in, times go out."""
