@@ -80,8 +80,7 @@ def _complete(parsed: Parsed, rules: Rules, source: str) -> Parsed:
         if draft.status not in rules.statuses and not meaning(rules.statuses, draft.status):
             bad.append(_unknown_status(draft, parsed.array))
             continue
-        if not draft.fingerprint:
-            draft.fingerprint = identity_of(draft, rules)
+        draft.fingerprint = identity_of(draft, rules)
         if not draft.source:
             draft.source = source
         kept.append(draft)
