@@ -38,19 +38,16 @@ def _check_routes(root: Node, shaper: Shaper) -> None:
     receivers = _member(root, "receivers")
     declared = list(receivers.value) if receivers and isinstance(receivers.value, dict) else []
     routes = _member(root, "routes")
-    hint = "name the receiver of all that no route takes, or `none`"
-    if routes is None or routes.value is None:
-        shaper.complain(root, ("routes",), "there are no routes: nobody would be told", hint)
-    elif isinstance(routes.value, dict) and "receiver" not in routes.value:
-        shaper.complain(routes, ("routes",), "the root route has no 'receiver'", hint)
     used = {NOBODY}
+    is_misspelt = routes is None
     for path, node in _receivers_named(routes, ("routes",)):
         used.add(str(node.value))
         if isinstance(node.value, str) and node.value not in (*declared, NOBODY):
+            is_misspelt = True
             near = did_you_mean(node.value, [*declared, NOBODY])
             shaper.complain(node, path, f"there is no receiver {node.value!r}", near)
     for name in declared:
-        if receivers is not None and name not in used and routes is not None:
+        if receivers is not None and name not in used and not is_misspelt:
             shaper.complain(
                 receivers,
                 ("receivers", name),
@@ -84,8 +81,8 @@ def _check_agents(root: Node, shaper: Shaper) -> None:
     for name, spec in agents.items():
         written.update(dict.fromkeys(spec.writes, name))
     for name, spec in agents.items():
-        check = _AgentCheck(root, shaper, name, spec)
-        check.topics_exist(list(topics))
+        check = _AgentCheck(root, shaper, name, spec, list(topics))
+        check.topics_exist()
         check.stages_exist(seen_stages)
         check.reads_come_from_above(above, written)
         check.looks_up_globals()
@@ -95,8 +92,11 @@ def _check_agents(root: Node, shaper: Shaper) -> None:
 class _AgentCheck:
     """The checks of one agent; each complains at the word that is wrong."""
 
-    def __init__(self, root: Node, shaper: Shaper, name: str, spec: AgentSpec) -> None:
-        self._root, self._shaper, self._name, self._spec = root, shaper, name, spec
+    def __init__(
+        self, root: Node, shaper: Shaper, name: str, spec: AgentSpec, topics: list[str]
+    ) -> None:
+        self._root, self._shaper, self._name = root, shaper, name
+        self._spec, self._topics = spec, topics
 
     def _complain(self, field: str, index: int, reason: str, hint: str) -> None:
         path = ("agents", self._name, field, index)
@@ -104,11 +104,11 @@ class _AgentCheck:
         if isinstance(node.value, str):  # what is no text is complained about as such
             self._shaper.complain(node, path, reason, hint)
 
-    def topics_exist(self, topics: list[str]) -> None:
+    def topics_exist(self) -> None:
         for field in ("reads", "returns", "writes"):
             for index, topic in enumerate(getattr(self._spec, field)):
-                if topic not in topics:
-                    hint = did_you_mean(topic, topics)
+                if topic not in self._topics:
+                    hint = did_you_mean(topic, self._topics)
                     self._complain(field, index, f"there is no topic {topic!r}", hint)
 
     def stages_exist(self, seen: dict[str, str]) -> None:
@@ -130,7 +130,7 @@ class _AgentCheck:
 
     def reads_come_from_above(self, above: frozenset[str], written: Mapping[str, str]) -> None:
         for index, topic in enumerate(self._spec.reads):
-            if topic in above:
+            if topic in above or topic not in self._topics:
                 continue
             if topic in written:
                 reason = f"{topic!r} is written by agent {written[topic]!r}, which is not above"
@@ -139,7 +139,7 @@ class _AgentCheck:
                 hint = "declare it `external: true` if somebody else does"
                 self._complain("reads", index, f"nobody writes {topic!r}", hint)
         for index, topic in enumerate(self._spec.returns):
-            if topic not in written:
+            if topic not in written and topic in self._topics:
                 self._complain("returns", index, f"no agent writes {topic!r}", "remove it")
             elif topic in above:
                 reason = f"{topic!r} is written above, so it is no way back"

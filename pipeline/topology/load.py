@@ -148,7 +148,7 @@ def _named(
         path = (key, name)
         if not NAME.fullmatch(name):
             hint = f"at most {NAME_CHARACTERS_MAX} of a-z, 0-9 and -"
-            found[name] = shaper.complain(node, path, "is no name", hint, at_key=name)
+            found[name] = shaper.complain(node, path, f"{name!r} is no name", hint, at_key=name)
         elif member.value is None and name in known:
             found[name] = known[name]
         elif not isinstance(member.value, dict):

@@ -10,7 +10,7 @@ from pipeline.domain.errors import UsageError
 from pipeline.domain.wiring import Wiring
 from pipeline.stages.route.config import NOBODY
 from pipeline.topology.nearest import did_you_mean
-from pipeline.topology.shape import BAD, MAPPING, Shaper, blame
+from pipeline.topology.shape import BAD, MAPPING, Shaper
 from pipeline.topology.tree import Node
 
 RECEIVERS_MAX: Final = 1_000
@@ -20,8 +20,21 @@ def shape_section(name: str, node: Node | None, shaper: Shaper) -> Any:
     """The value of a section, its type's default where the file does not state it, or BAD."""
     if name == "receivers":
         return {} if node is None else _receivers(node, shaper)
+    if name == "routes":
+        return _routes(node, shaper)
     kind = registry.section_type(name)
     return kind() if node is None else shaper.shape(kind, node, (name,))
+
+
+def _routes(node: Node | None, shaper: Shaper) -> Any:
+    hint = f"name the receiver of all that no route takes, or `{NOBODY}`"
+    if node is None:
+        reason = "there are no routes: nobody would be told"
+        return shaper.complain(Node({}), ("routes",), reason, hint)
+    made = shaper.shape(registry.section_type("routes"), node, ("routes",))
+    if isinstance(node.value, dict) and "receiver" not in node.value:
+        return shaper.complain(node, ("routes",), "the root route has no 'receiver'", hint)
+    return made
 
 
 def _receivers(node: Node, shaper: Shaper) -> Any:
@@ -70,9 +83,7 @@ def check_stages(
             continue
         except (ValueError, TypeError, UsageError) as error:
             path = (seen.last,) if seen.last else ()
-            node = root.at(path)
-            blamed = blame(str(error), node)
-            shaper.complain(node.at(blamed), (*path, *blamed), str(error))
+            shaper.complain_of(str(error).removeprefix(f"{seen.last}: "), root.at(path), path)
 
 
 class _BadSection(Exception):

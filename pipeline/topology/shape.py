@@ -20,7 +20,7 @@ from msgspec import inspect as types
 from pipeline.domain.secret import Secret
 from pipeline.domain.units import Duration, Rate, Size, decode_unit
 from pipeline.topology.complaint import Complaint, Path, render_path
-from pipeline.topology.nearest import did_you_mean
+from pipeline.topology.nearest import did_you_mean, nearest
 from pipeline.topology.secrets import REFERENCE_HINT, MissingSecret, Resolve, is_reference
 from pipeline.topology.tree import Node
 
@@ -98,6 +98,12 @@ class Shaper:
         )
         return BAD
 
+    def complain_of(self, text: str, node: Node, path: Path) -> _Bad:
+        """Record the error of a whole Struct where it points to."""
+        blamed = blame(text, node)
+        reason = text.removeprefix(f"{blamed[0]}: ") if blamed else text
+        return self.complain(node.at(blamed), (*path, *blamed), reason or "does not fit")
+
     def shape(self, kind: Any, node: Node, path: Path) -> Any:
         """`node` as a value of the type `kind`, or BAD."""
         return self.fit(types.type_info(kind), node, path)
@@ -149,7 +155,7 @@ class Shaper:
         if not isinstance(node.value, dict | list) and node.value in kind.values:
             return node.value
         words = [str(value) for value in kind.values]
-        hint = did_you_mean(str(node.value), words) if isinstance(node.value, str) else ""
+        hint = nearest(node.value, words) if isinstance(node.value, str) else ""
         return self.wrong(node, path, f"one of {', '.join(words)}", hint)
 
     def _custom(self, kind: types.CustomType, node: Node, path: Path) -> Any:
@@ -248,8 +254,7 @@ class Shaper:
             blamed = blame(str(error), node)
             missing = [name for name, value in values.items() if value == MISSING]
             if not missing or (blamed and blamed[0] not in missing):
-                reason = str(error) or "does not fit"
-                return self.complain(node.at(blamed), (*path, *blamed), reason)
+                return self.complain_of(str(error), node, path)
             made = _unchecked(cls)(**values)
         ask = getattr(made, "complaints", None)
         troubles = list(ask()) if callable(ask) else []

@@ -1,0 +1,91 @@
+"""The environment becomes typed settings, and references become secrets that no error shows."""
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.domain.errors import UsageError
+from pipeline.domain.secret import Secret
+from pipeline.settings import SECRET_SIZE_BYTES_MAX, Settings, read_settings, secret_resolver
+from pipeline.topology.secrets import MissingSecret, is_reference
+
+
+def test_an_empty_environment_gives_the_defaults() -> None:
+    assert read_settings({}) == Settings()
+    assert read_settings({"TOCSIN_DATA": "", "TOCSIN_OTHER": "x"}) == Settings()
+
+
+def test_every_setting_is_read() -> None:
+    settings = read_settings(
+        {
+            "TOCSIN_DATA": "state",
+            "TOCSIN_CONFIG": "my.yaml",
+            "TOCSIN_LISTEN": "0.0.0.0:0",
+            "TOCSIN_URL": "http://tocsin.example/",
+            "TOCSIN_TOKEN": "hunter2",
+            "TOCSIN_PAGERDUTY_EVENTS_URL": "http://pd.example",
+        }
+    )
+    assert settings.data == Path("state")
+    assert settings.config == Path("my.yaml")
+    assert settings.listen == "0.0.0.0:0"
+    assert settings.url == "http://tocsin.example"
+    assert settings.token == Secret("hunter2")
+    assert settings.pagerduty_events_url == "http://pd.example"
+    assert "hunter2" not in repr(settings)
+
+
+def test_a_wrong_url_is_refused_by_the_name_of_its_variable() -> None:
+    with pytest.raises(UsageError, match="TOCSIN_PAGERDUTY_EVENTS_URL must be a URL"):
+        read_settings({"TOCSIN_PAGERDUTY_EVENTS_URL": "pd.example"})
+
+
+@pytest.mark.parametrize(
+    ("text", "is_one"),
+    [
+        ("env:KEY", True),
+        ("file:secrets/key", True),
+        ("file:/etc/tocsin/a key", True),
+        ("env:", False),
+        ("env:1KEY", False),
+        ("file:", False),
+        ("vault:kv/key", False),
+        ("0123456789abcdef", False),
+        ("env:KEY\nmore", False),
+    ],
+)
+def test_what_is_a_reference(text: str, is_one: bool) -> None:
+    assert is_reference(text) is is_one
+
+
+def test_references_are_resolved(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("hunter2\n", encoding="utf-8")
+    (tmp_path / "dos").write_bytes(b"hunter3\r\n")
+    resolve = secret_resolver(tmp_path, {"KEY": "hunter1"})
+    assert resolve("env:KEY") == Secret("hunter1")
+    assert resolve("file:key") == Secret("hunter2")
+    assert resolve("file:dos") == Secret("hunter3")
+    assert resolve(f"file:{tmp_path / 'key'}") == Secret("hunter2")
+
+
+@pytest.mark.parametrize(
+    ("reference", "why"),
+    [
+        ("env:ABSENT", "the environment variable ABSENT is not set"),
+        ("env:EMPTY", "the environment variable EMPTY is empty"),
+        ("file:absent", "cannot be read"),
+        ("file:.", "cannot be read"),
+        ("file:empty", "the file is empty"),
+        ("file:large", f"more than {SECRET_SIZE_BYTES_MAX} bytes"),
+        ("file:binary", "not UTF-8"),
+    ],
+)
+def test_what_is_missing_is_said_by_its_reference(tmp_path: Path, reference: str, why: str) -> None:
+    (tmp_path / "empty").write_text("\n", encoding="utf-8")
+    (tmp_path / "large").write_text("hunter2" * SECRET_SIZE_BYTES_MAX, encoding="utf-8")
+    (tmp_path / "binary").write_bytes(b"hunter2\xff")
+    with pytest.raises(MissingSecret) as caught:
+        secret_resolver(tmp_path, {"EMPTY": ""})(reference)
+    assert caught.value.reference == reference
+    assert why in str(caught.value)
+    assert "hunter2" not in str(caught.value)
