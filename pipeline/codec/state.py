@@ -56,8 +56,8 @@ class StateCodec(Generic[T]):
     def decode(self, data: bytes) -> T:
         """The value of a row, upgraded where it is of an older version.
 
-        Raises FormatError for a version that this one cannot read or upgrade, StoreError for a row that is
-        damaged.
+        Raises FormatError for a version that this one cannot read or upgrade, StoreError for a
+        row that is damaged.
         """
         try:
             if data.startswith(self._tag):

@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import fastavro
 import pytest
 from msgspec import Struct, defstruct
 
-from pipeline.codec import TOPIC_VALUES, derive, schemas
+from pipeline.codec import TOPIC_VALUES, derive, encode, schemas
 from pipeline.codec.published import fingerprint_of, former_schemas, render, schemas_folder
 from pipeline.codec.schemas import history_path, main, write_schemas
+from pipeline.domain.alert import Alert
 from tests.real import ROOT
 
 
@@ -126,3 +128,14 @@ def test_the_command_says_what_it_wrote_or_why_not(
     assert said.out == ""
     assert "Gauge.value is gone" in said.err
     assert "Nothing was written" in said.err
+
+
+def test_the_reader_in_the_readme_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    readme = Path("schemas/README.md").read_text(encoding="utf-8")
+    shown = readme.partition("```python\n")[2].partition("```")[0]
+    scope: dict[str, Any] = {}
+    exec(shown, scope)
+    alert = Alert(alert_id="k-1", fingerprint="f", name="DiskFull", tags=("disk",), value=7.5)
+    seen = scope["read"](encode(alert))
+    assert (seen["alert_id"], seen["tags"], seen["value"]) == ("k-1", ["disk"], 7.5)

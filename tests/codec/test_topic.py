@@ -136,7 +136,7 @@ def test_bytes_of_another_topic_value_are_refused() -> None:
 @given(drawn=st.data())
 def test_any_body_is_a_value_or_a_decode_error(kind: type[Struct], drawn: st.DataObject) -> None:
     prefix = encode(drawn.draw(values(kind)))[:10]
-    _decodes_or_refuses(kind, prefix + drawn.draw(st.binary(max_size=200)))
+    check_decodes_or_refuses(kind, prefix + drawn.draw(st.binary(max_size=200)))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -147,7 +147,7 @@ def test_any_damage_gives_a_value_or_a_decode_error(
     data = bytearray(encode(drawn.draw(values(kind))))
     for _ in range(drawn.draw(st.integers(1, 4))):
         data[drawn.draw(st.integers(0, len(data) - 1))] = drawn.draw(st.integers(0, 255))
-    _decodes_or_refuses(kind, bytes(data[: drawn.draw(st.integers(0, len(data)))]))
+    check_decodes_or_refuses(kind, bytes(data[: drawn.draw(st.integers(0, len(data)))]))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -187,7 +187,7 @@ def test_a_dead_letter_keeps_any_bytes() -> None:
         assert decode(DeadLetter, encode(letter)) == letter
 
 
-def _decodes_or_refuses(kind: type[Struct], data: bytes) -> None:
+def check_decodes_or_refuses(kind: type[Struct], data: bytes) -> None:
     """A value that was read is a real one: it can be written again and means the same."""
     try:
         value = decode(kind, data)

@@ -5,9 +5,6 @@ from typing import Any
 from hypothesis import strategies as st
 from msgspec import Struct, inspect, msgpack
 
-from pipeline.codec.derive import Schema, derive
-from pipeline.codec.published import parsed
-
 INT64 = (-(2**63), 2**63 - 1)
 
 
@@ -47,8 +44,3 @@ def _values(declared: inspect.Type, text: st.SearchStrategy[str]) -> st.SearchSt
 def exactly(value: Struct) -> bytes:
     """A form in which equal means the same: NaN is NaN, 0.0 is not -0.0, maps keep their order."""
     return msgpack.encode(value)
-
-
-def parsed_of(kind: type[Struct]) -> Schema:
-    """The present schema of a Struct, as fastavro takes it."""
-    return parsed(derive(kind))
