@@ -1,0 +1,266 @@
+"""Plays a story in YAML on the embedded host: given alerts, when time passes, then pages.
+
+story: what it shows, one sentence
+topology: what differs from the built-in one (a mapping; optional)
+services: entries of the catalog (a list; optional)
+steps: a list of one-key mappings, in order:
+  alert: one native alert (status firing unless said) · alerts: a list of them, one batch
+  repeat: {times, every, alert} · wait: a duration
+  post: {format, body} as it comes to `raw-alerts`, body as text or as JSON
+  command: {kind, incident: its title, author, …} · silence: {matchers, for, after, …}
+  change: {service, summary, kind} · receiver: {name: up | down | refuses | hangs}
+  restart: {} (a new run of the worker over the same state)
+and what must be so now:
+  pages: all calls taken since the last `pages`, as `<action> <receiver>: <title>`
+  calls: how many calls were made since the last `calls`, taken or not
+  incidents: all incidents, as `<status> <severity> <title> (<firing>/<alerts>)`
+  reasons: reasons given since the last `reasons`, each at least once
+  no_reasons: reasons that were not given since then
+  receipts: all since the last `receipts`, as `<result> <action> <receiver>`
+  dead_letters: the reasons of all since the last `dead_letters`
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import yaml
+from msgspec.structs import replace
+
+from pipeline.app import compose
+from pipeline.domain.call import CallResult
+from pipeline.domain.catalog import Change, ChangeEntry, Service
+from pipeline.domain.command import Command
+from pipeline.domain.incident import Incident
+from pipeline.domain.secret import Secret
+from pipeline.domain.silence import Silence
+from pipeline.domain.sink import Delivered, Refused, Retry
+from pipeline.domain.units import Duration
+from pipeline.hosts.embedded.driver import Driver
+from pipeline.topology.load import load
+
+ROUTING_KEY = "0123456789abcdef0123456789abcdef"
+INSTALLATION = "story000"
+BASE: Mapping[str, Any] = {
+    "receivers": {"on-call": {"sink": "pagerduty", "routing_key": "env:KEY"}},
+    "routes": {"receiver": "on-call"},
+}
+
+
+class Player:
+    """One story being played."""
+
+    def __init__(self, story: Mapping[str, Any]) -> None:
+        text = yaml.safe_dump({**BASE, **(story.get("topology") or {})})
+        self.topology = load(text, "story", lambda _: Secret(ROUTING_KEY))
+        self.health: dict[str, str] = {}
+        self.pages: list[str] = []
+        self.calls = 0
+        self._slots = 0
+        self.driver = Driver(
+            self._agents(),
+            types=compose.event_types(self.topology),
+            globals_=compose.global_topics(self.topology),
+            answer=self._answer,
+        )
+        self._reasons: dict[str, int] = {}
+        for entry in story.get("services") or ():
+            service = msgspec.convert(entry, Service)
+            self.driver.send("services", service.name, service)
+
+    def play(self, steps: list[Mapping[str, Any]]) -> None:
+        """Play all steps; an AssertionError names the step."""
+        for number, step in enumerate(steps, 1):
+            ((word, what),) = step.items()
+            act = getattr(self, f"do_{word}", None)
+            if act is not None:
+                act(what)
+            else:
+                expected, found = getattr(self, f"expect_{word}")(what)
+                assert found == expected, f"step {number}, {word}: {found} is not {expected}"
+
+    def _agents(self) -> Any:
+        self._slots += 1
+        wires = compose.wiring(self.topology, INSTALLATION, slot=f"slot{self._slots}")
+        return compose.agents(self.topology, wires)
+
+    def _answer(self, key: str, entry: Any) -> CallResult | None:
+        self.calls += 1
+        told = entry.notification
+        health = self.health.get(told.receiver, "up")
+        result = CallResult(key=key, attempt=entry.attempt)
+        if health == "up":
+            self.pages.append(f"{told.action} {told.receiver}: {told.title}")
+            return replace(result, delivered=Delivered(ref=told.incident_id, status=202))
+        if health == "refuses":
+            return replace(result, refused=Refused(why="400", status=400))
+        if health == "hangs":
+            return replace(result, retry=Retry(why="no answer", is_ambiguous=True))
+        return replace(result, retry=Retry(why="503", status=503))
+
+    def do_alert(self, alert: Mapping[str, Any]) -> None:
+        """One native alert."""
+        self.do_alerts([alert])
+
+    def do_alerts(self, alerts: list[Mapping[str, Any]]) -> None:
+        """A batch of native alerts; `ago` and `ends_in` are durations around now."""
+        members = [json.dumps(self._native(alert)).encode() for alert in alerts]
+        for body in members:
+            self.driver.send("raw-alerts", "", body, {"format": "native"})
+
+    def _native(self, alert: Mapping[str, Any]) -> dict[str, Any]:
+        native = {"status": "firing", **alert}
+        if "ago" in native:
+            native["starts_at_ms"] = self.driver.now_ms - Duration.parse(native.pop("ago"))
+        if "ended_ago" in native:
+            native["ends_at_ms"] = self.driver.now_ms - Duration.parse(native.pop("ended_ago"))
+        if "ends_in" in native:
+            native["ends_at_ms"] = self.driver.now_ms + Duration.parse(native.pop("ends_in"))
+        return native
+
+    def do_repeat(self, what: Mapping[str, Any]) -> None:
+        """The same alert several times, with a wait after each."""
+        for _ in range(what["times"]):
+            self.do_alert(what["alert"])
+            self.driver.advance(what["every"])
+
+    def do_post(self, what: Mapping[str, Any]) -> None:
+        """Bytes as a foreign producer writes them; without a format it is sniffed."""
+        body = what["body"]
+        raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
+        headers = {"format": what["format"]} if "format" in what else {}
+        self.driver.send("raw-alerts", "", raw, headers)
+
+    def do_wait(self, by: str) -> None:
+        """Let time pass."""
+        self.driver.advance(by)
+
+    def do_command(self, what: Mapping[str, Any]) -> None:
+        """Ask something of the incident with that title."""
+        fields = dict(what)
+        incident = self._incident(fields.pop("incident"))
+        if "into" in fields:
+            fields["into"] = self._incident(fields["into"]).incident_id
+        if "for" in fields:
+            fields["until_ms"] = self.driver.now_ms + Duration.parse(fields.pop("for"))
+        command = Command(
+            command_id=f"c-{self.driver.now_ms}-{fields['kind']}",
+            incident_id=incident.incident_id,
+            scope_id=incident.scope_id,
+            tenant=incident.tenant,
+            created_at_ms=self.driver.now_ms,
+            **{"author": "ann", **fields},
+        )
+        self.driver.send("commands", command.scope_id, command)
+
+    def do_silence(self, what: Mapping[str, Any]) -> None:
+        """A silence (or with rrule a maintenance) from `after` on, for `for`."""
+        starts = self.driver.now_ms + Duration.parse(what.get("after", "off"))
+        silence = Silence(
+            silence_id=what.get("id", "s1"),
+            tenant="default",
+            matchers=tuple(what["matchers"]),
+            starts_at_ms=starts,
+            ends_at_ms=starts + Duration.parse(what["for"]),
+            created_by="ann",
+            rrule=what.get("rrule", ""),
+            duration_ms=Duration.parse(what.get("duration", "off")),
+            time_zone=what.get("time_zone", "UTC"),
+        )
+        self.driver.send("silences", silence.silence_id, silence)
+
+    def do_expire(self, silence_id: str) -> None:
+        """Take a silence back: its tombstone."""
+        self.driver.send("silences", silence_id, None)
+
+    def do_change(self, what: Mapping[str, Any]) -> None:
+        """A deploy or configuration change of a service, now."""
+        entry = ChangeEntry(
+            change_id=f"change-{self.driver.now_ms}",
+            kind=what.get("kind", "deploy"),
+            summary=what["summary"],
+            at_ms=self.driver.now_ms,
+        )
+        change = Change(service=what["service"], entries=(entry,))
+        self.driver.send("changes", change.service, change)
+
+    def do_receiver(self, what: Mapping[str, str]) -> None:
+        """Set the health of receivers: up, down, refuses or hangs."""
+        self.health.update(what)
+
+    def do_restart(self, _: Any) -> None:
+        """A new run of the worker goes on from the same state."""
+        self.driver.host.replace_agents(self._agents())
+        self.driver.settle()
+
+    def expect_pages(self, expected: list[str]) -> tuple[Any, Any]:
+        """All calls taken since the last `pages`, in order."""
+        found, self.pages = self.pages, []
+        return expected or [], found
+
+    def expect_calls(self, expected: int) -> tuple[Any, Any]:
+        """How many calls since the last `calls`."""
+        found, self.calls = self.calls, 0
+        return expected, found
+
+    def expect_incidents(self, expected: list[str]) -> tuple[Any, Any]:
+        """All incidents, in the order of their ids."""
+        return expected or [], [_line(incident) for incident in self._incidents()]
+
+    def expect_receipts(self, expected: list[str]) -> tuple[Any, Any]:
+        """All receipts since the last `receipts`."""
+        found = [f"{r.result} {r.action} {r.receiver}" for r in self.driver.read("receipts")]
+        return expected or [], found
+
+    def expect_dead_letters(self, expected: list[str]) -> tuple[Any, Any]:
+        """The reasons of all dead letters since the last `dead_letters`."""
+        return expected or [], [letter.reason for letter in self.driver.read("dead-letters")]
+
+    def expect_reasons(self, expected: list[str]) -> tuple[Any, Any]:
+        """Each of these reasons was given since the last `reasons`."""
+        found = {record.reason for record in self.driver.read("audit")}
+        return sorted(expected), sorted(found & set(expected)) if set(expected) <= found else (
+            sorted(found)
+        )
+
+    def expect_says(self, expected: Mapping[str, str]) -> tuple[Any, Any]:
+        """Each incident (by title) has a reason line that holds the text."""
+        found = {}
+        for title, text in expected.items():
+            lines = [line.text for line in self._incident(title).reasons]
+            found[title] = text if any(text in line for line in lines) else lines
+        return expected, found
+
+    def _incidents(self) -> list[Incident]:
+        rows = self.driver.table("incidents")
+        return [
+            rows[key] for key in sorted(rows, key=lambda k: (k.split(".")[0], int(k.split(".")[1])))
+        ]
+
+    def _incident(self, title: str) -> Incident:
+        matching = [i for i in self._incidents() if i.title == title]
+        assert matching, f"no incident {title!r}: {[i.title for i in self._incidents()]}"
+        return matching[-1]
+
+
+def _by_number(incident_id: str) -> tuple[str, int]:
+    scope, _, number = incident_id.partition(".")
+    return scope, int(number)
+
+
+def _line(incident: Incident) -> str:
+    counts = f"{incident.firing_count}/{incident.alert_count}"
+    return f"{incident.status} {incident.severity} {incident.title} ({counts})"
+
+
+def stories(folder: Path) -> list[tuple[str, Mapping[str, Any]]]:
+    """All stories of a folder, with their ids."""
+    return [
+        (f"{path.stem}: {story['story']}", story)
+        for path in sorted(folder.glob("*.yaml"))
+        for story in yaml.safe_load_all(path.read_text(encoding="utf-8"))
+    ]
