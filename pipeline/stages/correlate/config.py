@@ -31,6 +31,18 @@ class GroupRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         compile_rule(self.when)
 
 
+class Small(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Narrower limits for an incident of few alerts: chance brings two strangers together far
+    more often than it adds one to a crowd."""
+
+    alerts: Annotated[int, Meta(ge=2, le=100)] = 3
+    """An incident with fewer distinct alerts is small."""
+    hops: Annotated[int, Meta(ge=0, le=5)] = 1
+    """As `hops` of the dependency."""
+    gap: Duration = Duration(60_000)
+    """As `gap` of the dependency."""
+
+
 class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Groups of services that need each other are linked into one incident."""
 
@@ -40,6 +52,8 @@ class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long at most between an alert and the nearest alert of the incident at a service."""
     same: tuple[str, ...] = ("region",)
     """Fields of the alert, else labels, that must be equal."""
+    small: Small | None = None
+    """Limits that hold while an incident is small; absent: the same for all."""
 
 
 class Flap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

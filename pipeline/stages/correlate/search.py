@@ -143,9 +143,16 @@ class Search:
         found = candidates(place, neighbours, at_ms, int(self._dependency.gap))
         for near in found[:TRIED_MAX]:
             case = ledger.find(near.incident_id)
-            if case is not None and case.incident.is_open:
+            if case is not None and case.incident.is_open and self._reaches(case, near):
                 return near, case
         return None, None
+
+    def _reaches(self, case: Case, near: Near) -> bool:
+        """Whether an incident of this size takes in what is so far from it."""
+        small = self._dependency.small if self._dependency else None
+        if small is None or case.row.alerts >= small.alerts:
+            return True
+        return near.hops <= small.hops and near.apart_ms <= small.gap
 
     def _neighbours(self, service: str, ctx: Context) -> Mapping[str, int]:
         """The services within reach; the graph is made anew when the catalog has changed.
