@@ -39,6 +39,7 @@ class Epoch(Struct, kw_only=True):
     record: Record
     now_ms: int = 0
     headers: dict[str, str] = field(default_factory=dict)
+    known_origin: Origin | None = None
     outputs: list[Output] = field(default_factory=list)
     reasons: list[str] = field(default_factory=list)
     lines: list[ReasonLine] = field(default_factory=list)
@@ -50,6 +51,7 @@ class Epoch(Struct, kw_only=True):
         """Turn to the next record: outputs carry its origin, tenant and trace from now on."""
         self.close_event()
         self.record = record
+        self.known_origin = None
         given = record.headers
         if record.topic in OWN_ORIGINS:
             origin = f"{record.topic}:{record.partition}:{record.offset}:0"
@@ -84,7 +86,12 @@ class Epoch(Struct, kw_only=True):
         )
 
     def origin(self) -> Origin:
-        """The origin of the current event."""
+        """The origin of the current event, parsed once."""
+        if self.known_origin is None:
+            self.known_origin = self._parse_origin()
+        return self.known_origin
+
+    def _parse_origin(self) -> Origin:
         parts = self.headers[headers_of.ORIGIN].split(":") if self.headers else []
         tenant = self.headers.get(headers_of.TENANT, DEFAULT_TENANT)
         trace = self.headers.get(headers_of.TRACE, "")

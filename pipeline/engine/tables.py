@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
+from pipeline.codec import StateCodec
 from pipeline.domain.stage import TableSpec
 from pipeline.domain.store import Store
 
@@ -135,8 +136,6 @@ def take_back(undo: Undo) -> None:
 
 def overlay(spec: TableSpec[Any], store: Store) -> Overlay[Any]:
     """The overlay of a declared table, with its versioned msgpack."""
-    from pipeline.codec.state import StateCodec  # noqa: PLC0415
-
     codec = StateCodec(spec)
     return Overlay(spec.name, store, codec.encode, codec.decode)
 
