@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.stories.player import Player, stories
+from tests.laws.replay import check_replay
+from tests.stories.player import INSTALLATION, Player, stories
 
 STORIES = stories(Path(__file__).parent)
 
@@ -17,4 +18,5 @@ STORIES = stories(Path(__file__).parent)
 def test_story(name: str, story: Mapping[str, Any]) -> None:
     player = Player(story)
     player.play(story["steps"])
+    check_replay(player.driver, player.topology, INSTALLATION)
     assert any(step.keys() & {"pages", "incidents", "receipts", "calls"} for step in story["steps"])

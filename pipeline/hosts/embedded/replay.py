@@ -63,6 +63,7 @@ class Replay:
         base = bases.nearest(folder, from_ms) if folder else None
         self._db: sqlite3.Connection = bases.load(base)
         self._tasks: dict[str, tuple[tuple[str, str], Task]] = {}
+        self._stores: dict[str, SqliteStore] = {}
         self._globals: dict[str, Globals] = {}
         self._start = bases.checkpoints(self._db)
 
@@ -92,8 +93,7 @@ class Replay:
             )
         self._look_up(self._globals[journal.task], journal)
         effects = task.run(self._inputs(journal), journal.now_ms)
-        store = SqliteStore(self._db, journal.task)
-        store.write(effects.changes, effects.checkpoint)
+        self._stores[journal.task].write(effects.changes, effects.checkpoint)
         task.committed()
         return Replayed(
             journal=journal,
@@ -109,7 +109,7 @@ class Replay:
             agent_name, _, partition = journal.task.rpartition("-")
             agent = next(a for a in self._build(*rules) if a.name == agent_name)
             known = self._globals.setdefault(journal.task, Globals(self._global_types))
-            store = SqliteStore(self._db, journal.task)
+            store = self._stores.setdefault(journal.task, SqliteStore(self._db, journal.task))
             found = (rules, Task(agent, int(partition), store, known))
             self._tasks[journal.task] = found
         return found[1]
