@@ -93,14 +93,16 @@ class Desk:
         """Give the call its effect, write it down, and say what to answer."""
         kind = fault.kind if fault else None
         if fault is not None and kind == "down":
-            self._note(api, call, None, now_ms, None, kind)
+            self._note(api, call, Applied("lost"), now_ms, None, kind)
             return Answer(0, b"", then="reset")
         if fault is not None and kind in ("status", "rate_limit"):
             answer = _fault_answer(fault)
-            self._note(api, call, None, now_ms, answer.status_code, kind)
+            self._note(api, call, Applied("refused"), now_ms, answer.status_code, kind)
             return answer
         if isinstance(call, Refusal):
-            self._note(api, call, None, now_ms, call.status_code, kind)
+            will_answer = kind != "reset_after_accept"
+            status_code = call.status_code if will_answer else None
+            self._note(api, call, Applied("refused"), now_ms, status_code, kind)
             answer = Answer(call.status_code, msgspec.json.encode(call.body()))
         else:
             answer = self._apply(api, call, kind, now_ms)
@@ -167,7 +169,7 @@ class Desk:
         # What could not be tallied must not have an effect: the judge would not know of it.
         is_full = not self.book.has_room_for(event.routing_key, event.dedup_key)
         if api == "events" and is_full:
-            applied = Applied("refused", event.dedup_key or "", None, is_full=True)
+            applied = Applied("refused", is_full=True)
         else:
             applied = self.model.apply(event, now_ms)
         status_code = 500 if applied.is_full else 202
@@ -192,28 +194,26 @@ class Desk:
         self,
         api: EventsApi,
         call: Event | Refusal,
-        applied: Applied | None,
+        applied: Applied,
         now_ms: int,
         status_code: int | None,
         fault: str | None,
     ) -> None:
         payload = contexts = NO_BYTES
         if isinstance(call, Event):
-            payload = msgspec.Raw(msgspec.json.encode(call.payload)) if call.payload else NO_BYTES
-            contexts = (
-                msgspec.Raw(msgspec.json.encode(call.contexts)) if call.contexts else NO_BYTES
-            )
+            payload = msgspec.Raw(call.payload) if call.payload else NO_BYTES
+            contexts = msgspec.Raw(call.contexts) if call.contexts else NO_BYTES
         written = ReceivedCall(
             self.book.last_seq + 1,
             now_ms,
             api,
             redact(call.routing_key),
-            applied.dedup_key if applied and api == "events" else call.dedup_key,
+            applied.dedup_key or call.dedup_key,
             call.action,
-            applied.effect if applied else "refused" if status_code else "lost",
+            applied.effect,
             status_code,
             fault,
-            applied.incident_id if applied else None,
+            applied.incident_id,
             payload,
             contexts,
         )

@@ -13,7 +13,6 @@ from typing import Final
 SERVICES_MAX: Final = 10_000
 WEEK_MS: Final = 7 * 24 * 3600 * 1000
 ROTATION_START_AT_MS: Final = 1_704_096_000_000  # Monday 2024-01-01T08:00:00Z
-_LETTERS: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 
 class Ids:
@@ -23,13 +22,9 @@ class Ids:
         self._last = 0
 
     def next(self, prefix: str = "Q", width: int = 13) -> str:
-        """The next id: `prefix` and a counter in base 36, padded to `width`."""
+        """The next id: `prefix` and a counter in base 16, padded to `width`."""
         self._last += 1
-        rest, digits = self._last, ""
-        while rest:
-            rest, digit = divmod(rest, 36)
-            digits = _LETTERS[digit] + digits
-        return prefix + digits.rjust(width, "0")
+        return f"{prefix}{self._last:0{width}X}"
 
 
 @dataclass(frozen=True, slots=True)

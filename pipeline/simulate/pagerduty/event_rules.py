@@ -29,14 +29,17 @@ class Event:
     """A well-formed call of `/v2/enqueue` or `/v2/change/enqueue` (`action` is then `change`).
 
     `dedup_key` is None when the sender gave none. `payload` and `contexts` (client, images,
-    links) are kept as sent.
+    links) are JSON as sent, b"" where there are none: encoded once, since the record and the
+    alert both keep them.
     """
 
     routing_key: str
     action: str
     dedup_key: str | None
-    payload: Mapping[str, Any]
-    contexts: Mapping[str, Any]
+    payload: bytes
+    contexts: bytes
+    summary: str = ""
+    severity: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,12 +144,16 @@ def _verdict(
             dedup_key[:DEDUP_KEY_LENGTH_MAX] if isinstance(dedup_key, str) else None,
         )
     payload = fields.get("payload")
+    contexts = {name: fields[name] for name in _CONTEXTS if name in fields}
+    is_trigger = action == "trigger"
     return Event(
         str(routing_key),
         action,
         dedup_key if isinstance(dedup_key, str) else None,
-        payload if isinstance(payload, dict) else {},
-        {name: fields[name] for name in _CONTEXTS if name in fields},
+        msgspec.json.encode(payload) if isinstance(payload, dict) else b"",
+        msgspec.json.encode(contexts) if contexts else b"",
+        fields["payload"]["summary"] if is_trigger else "",
+        fields["payload"]["severity"] if is_trigger else "",
     )
 
 

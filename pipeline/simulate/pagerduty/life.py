@@ -29,6 +29,9 @@ RESOLVED_MAX: Final = 50_000
 ACCOUNT_ENTRIES_MAX: Final = 100_000
 KEPT_ENTRIES_MAX: Final = 1_000_000
 MINUTE_MS: Final = 60_000
+_BY_A_PERSON: Final = {"type": "website"}
+_BY_THE_API: Final = {"type": "api"}
+_BY_ITSELF: Final = {"type": "auto"}
 Announce = Callable[[str, Incident, LogEntry, Note | None], None]
 
 
@@ -71,7 +74,7 @@ class Incidents:
         service.open_incident_ids[incident.id] = None
         service.triggered += 1
         service.last_incident_at_ms = now_ms
-        entry = self.log(incident, "trigger", agent, now_ms, channel={"type": "api"})
+        entry = self.log(incident, "trigger", agent, now_ms)
         if service.auto_resolve_timeout_s:
             incident.resolve_at_ms = now_ms + service.auto_resolve_timeout_s * 1000
             self._wake(incident.resolve_at_ms, incident)
@@ -233,7 +236,7 @@ class Incidents:
         note: str = "",
     ) -> LogEntry:
         """Write one line of history."""
-        by_whom = channel or {"type": "website" if agent.kind == "user" else "api"}
+        by_whom = channel or (_BY_A_PERSON if agent.kind == "user" else _BY_THE_API)
         entry = LogEntry(
             self._ids.next("R"), kind, now_ms, incident.id, agent, by_whom, user_id, note
         )
@@ -289,7 +292,7 @@ class Incidents:
         service = Agent("service", incident.service_id)
         for user_id in incident.assignee_ids:
             incident.pages += 1
-            self.log(incident, "notify", service, now_ms, {"type": "auto"}, user_id)
+            self.log(incident, "notify", service, now_ms, _BY_ITSELF, user_id)
 
     def _touch(self, incident: Incident, now_ms: int) -> None:
         incident.updated_at_ms = now_ms

@@ -15,8 +15,6 @@ from __future__ import annotations
 import hashlib
 from typing import Final, Literal, NamedTuple
 
-import msgspec
-
 from pipeline.simulate.pagerduty.calls import KEYS_MAX, Effect
 from pipeline.simulate.pagerduty.directory import Directory, Ids, Service
 from pipeline.simulate.pagerduty.event_rules import Event
@@ -31,8 +29,8 @@ class Applied(NamedTuple):
     """What an event came to."""
 
     effect: Effect
-    dedup_key: str
-    incident_id: str | None
+    dedup_key: str | None = None
+    incident_id: str | None = None
     is_full: bool = False
 
 
@@ -60,17 +58,17 @@ class PagerDutyModel:
         self.incidents.run_due(now_ms)
         service = self.directory.service_for(event.routing_key, now_ms)
         if event.action == "change":
-            return Applied("changed" if service else "refused", "", None, service is None)
+            return Applied("changed" if service else "refused", is_full=service is None)
         key = event.dedup_key or self._make_key(event.routing_key)
         alert = self._alerts.get((event.routing_key, key))
         if service is None or (
             alert is None and event.action == "trigger" and len(self._alerts) >= self.keys_max
         ):
-            return Applied("refused", key, None, is_full=True)
+            return Applied("refused", key, is_full=True)
         if event.action == "trigger":
             return self._trigger(service, alert, key, event, now_ms)
         if alert is None or not alert.is_open:
-            return Applied("dropped", key, None)
+            return Applied("dropped", key)
         incident = self.incidents.by_id[alert.incident_id]
         agent = Agent("inbound_integration", alert.integration_id)
         if event.action == "acknowledge":
@@ -90,10 +88,10 @@ class PagerDutyModel:
             self.incidents.log(incident, "trigger", agent, now_ms)
             return Applied("appended", key, incident.id)
         if service.is_disabled:
-            return Applied("dropped", key, None)
-        severity = event.payload["severity"]
+            return Applied("dropped", key)
+        severity = event.severity
         incident = self.incidents.open(
-            service, event.payload["summary"], key, URGENCIES[severity], agent, now_ms
+            service, event.summary, key, URGENCIES[severity], agent, now_ms
         )
         opened = Alert(
             self.ids.next(),
@@ -103,7 +101,7 @@ class PagerDutyModel:
             incident.id,
             incident.title,
             severity,
-            self._kept_body(event),
+            *self._kept_body(event),
             now_ms,
         )
         incident.alerts.append(opened)
@@ -115,17 +113,17 @@ class PagerDutyModel:
         if not any(other.is_open for other in incident.alerts):
             self.incidents.resolve(incident, agent, now_ms)
 
-    def _kept_body(self, event: Event) -> bytes:
-        body = msgspec.json.encode({"payload": event.payload, **event.contexts})
-        if self._body_bytes + len(body) > self.body_bytes_max:
-            return b""
-        self._body_bytes += len(body)
-        return body
+    def _kept_body(self, event: Event) -> tuple[bytes, bytes]:
+        size_bytes = len(event.payload) + len(event.contexts)
+        if self._body_bytes + size_bytes > self.body_bytes_max:
+            return b"", b""
+        self._body_bytes += size_bytes
+        return event.payload, event.contexts
 
     def _forget(self, incident: Incident) -> None:
         for alert in incident.alerts:
-            self._body_bytes -= len(alert.body)
-            alert.body = b""
+            self._body_bytes -= len(alert.payload) + len(alert.contexts)
+            alert.payload = alert.contexts = b""
 
     def alert_state(self, routing_key: str, dedup_key: str) -> Literal["open", "closed", "none"]:
         """What the next trigger of a key would meet."""

@@ -10,22 +10,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
+import msgspec
+
 Status = Literal["triggered", "acknowledged", "resolved"]
 ENTRIES_PER_INCIDENT_MAX: Final = 1_000
 NOTES_PER_INCIDENT_MAX: Final = 2_000
 """PagerDuty's own limit on notes."""
 
 
-@dataclass(frozen=True, slots=True)
-class Agent:
+class Agent(msgspec.Struct, frozen=True, gc=False):
     """Who did something: a user, a service's integration, or the service itself (timeouts)."""
 
     kind: Literal["user", "service", "inbound_integration"]
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class LogEntry:
+class LogEntry(msgspec.Struct, frozen=True, gc=False):
     """One line of an incident's history; `kind` is PagerDuty's `type` without `_log_entry`."""
 
     id: str
@@ -59,7 +59,8 @@ class Alert:
     incident_id: str
     summary: str
     severity: str
-    body: bytes
+    payload: bytes
+    contexts: bytes
     created_at_ms: int
     is_open: bool = True
     resolved_at_ms: int | None = None

@@ -1,16 +1,19 @@
 """The Events API over HTTP: answers, faults on the wire, the judge's window, the log."""
 
 import asyncio
+import contextlib
 import json
 import ssl
 from pathlib import Path
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from pipeline.simulate.pagerduty import PagerDutySimulator
 from pipeline.simulate.pagerduty.event_rules import BODY_SIZE_BYTES_MAX
+from pipeline.simulate.pagerduty.faults import FaultPlan
 from tests.simulate.pagerduty.events import KEY, event
 from tests.simulate.pagerduty.oracle import complaints
 from tests.wait import wait_until_async
@@ -304,3 +307,24 @@ async def test_answers_have_the_published_shape(
     answer = await client.post(f"/v2/{path}", json=body)
     found = complaints("events-v2.openapiv3.json", f"post /{path}", 202, answer.json())
     assert found == []
+
+
+@pytest.mark.parametrize("tls", [False, True])
+@pytest.mark.parametrize("kind", ["reset_after_accept", "down"])
+async def test_a_broken_connection_ends_with_a_tcp_reset(kind: str, tls: bool) -> None:
+    simulator = PagerDutySimulator()
+    url = await simulator.start(tls=tls)
+    context = ssl.create_default_context(cafile=str(simulator.ca_file)) if tls else None
+    simulator.desk.faults.set(msgspec.convert({"faults": [{"kind": kind}]}, FaultPlan), 0)
+    port = int(url.rpartition(":")[2])
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context)
+    body = json.dumps(event()).encode()
+    head = f"POST /v2/enqueue HTTP/1.1\r\nhost: x\r\ncontent-length: {len(body)}\r\n\r\n"
+    writer.write(head.encode() + body)
+    with pytest.raises(ConnectionResetError):
+        await reader.read()
+    writer.close()
+    with contextlib.suppress(ConnectionResetError):
+        await writer.wait_closed()
+    await simulator.stop()
+    assert [call.status_code for call in simulator.events] == [None]

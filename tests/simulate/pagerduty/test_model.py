@@ -100,7 +100,7 @@ def test_forgotten_incidents_take_their_bodies_along_but_not_their_keys() -> Non
         model.apply(call("resolve", f"k{number}"), NOW_MS)
     assert len(model.incidents.by_id) == 3
     assert model.incidents.forgotten == 17
-    assert all(i.alerts[0].body for i in model.incidents.by_id.values())
+    assert all(i.alerts[0].payload for i in model.incidents.by_id.values())
     assert model.apply(call("trigger", "k0"), NOW_MS).effect == "reopened"
 
 

@@ -2,6 +2,7 @@
 
 import json
 import signal
+import ssl
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -72,6 +73,28 @@ def test_with_tls_it_says_what_to_trust(tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=10) == 0
         assert not ca_file.exists()
+
+
+@pytest.mark.parametrize("tls", ["plain", "tls"])
+def test_faults_break_connections_on_the_loop_of_the_process_too(tmp_path: Path, tls: str) -> None:
+    with running(tmp_path / "log", tls) as (process, lines):
+        verify: ssl.SSLContext | bool = True
+        if tls == "tls":
+            verify = ssl.create_default_context(cafile=lines[0].removeprefix("ca "))
+        url = lines[-1].removeprefix("ready ")
+        with httpx.Client(base_url=url, verify=verify, trust_env=False) as client:
+            plan = [{"kind": kind, "count": 1} for kind in ("reset_after_accept", "down")]
+            client.post("/_sim/faults", json={"faults": [*plan, {"kind": "hang_after_accept"}]})
+            for _ in range(2):
+                # Under TLS some versions of Python's ssl show a reset as an end of file.
+                with pytest.raises(httpx.TransportError):
+                    client.post("/v2/enqueue", json=event())
+            with pytest.raises(httpx.ReadTimeout):
+                client.post("/v2/enqueue", json=event(), timeout=0.2)
+            calls = client.get("/_sim/events").json()["events"]
+            assert [call["effect"] for call in calls] == ["triggered", "lost", "appended"]
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=10) == 0
 
 
 def test_listen_is_host_and_port() -> None:

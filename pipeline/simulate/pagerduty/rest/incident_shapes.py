@@ -75,7 +75,8 @@ class IncidentShapes(AccountShapes):
 
     def alert(self, alert: Alert, incident: Incident) -> Json:
         """An alert with the event that opened it."""
-        sent = msgspec.json.decode(alert.body) if alert.body else {}
+        payload = msgspec.json.decode(alert.payload) if alert.payload else {}
+        sent = msgspec.json.decode(alert.contexts) if alert.contexts else {}
         path = f"incidents/{incident.id}/alerts/{alert.id}"
         contexts = [{"type": "link", **link} for link in sent.get("links") or ()]
         contexts += [{"type": "image", **image} for image in sent.get("images") or ()]
@@ -102,8 +103,8 @@ class IncidentShapes(AccountShapes):
             "body": {
                 "type": "alert_body",
                 "contexts": contexts,
-                "details": (sent.get("payload") or {}).get("custom_details") or {},
-                "cef_details": {**(sent.get("payload") or {}), "dedup_key": alert.key},
+                "details": payload.get("custom_details") or {},
+                "cef_details": {**payload, "dedup_key": alert.key},
             },
         }
 
