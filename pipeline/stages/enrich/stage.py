@@ -9,9 +9,15 @@ from pipeline.domain.ids import scope_id
 from pipeline.domain.stage import Context, Event, TableSpec
 from pipeline.domain.wiring import Wiring
 from pipeline.stages.enrich.config import EnrichConfig
+from pipeline.stages.enrich.facts import with_facts
+from pipeline.stages.enrich.known import change_facts, service_facts
+from pipeline.stages.enrich.reasons import SERVICE_UNKNOWN
+from pipeline.stages.enrich.rules import compile_steps
 
 NAME: Final = "enrich"
 ALERTS: Final = "alerts"
+SERVICES: Final = "services"
+CHANGES: Final = "changes"
 
 
 class Enrich:
@@ -24,11 +30,32 @@ class Enrich:
     def __init__(self, config: EnrichConfig, scope: tuple[str, ...]) -> None:
         self._config = config
         self._scope = scope
+        self._kept = frozenset(scope)
+        self._steps = compile_steps(config)
 
     def process(self, event: Alert, ctx: Context) -> None:
-        """Emit one alert under its scope."""
-        values = [scope_value(event, name) for name in self._scope]
-        ctx.emit(ALERTS, scope_id(ctx.origin.tenant, values), event)
+        """Emit one alert, with what is known of it, under its scope."""
+        alert = event
+        for step in self._steps:
+            alert = step.apply(alert)
+        if alert.service:
+            alert = self._with_catalog(alert, ctx)
+        values = [scope_value(alert, name) for name in self._scope]
+        ctx.emit(ALERTS, scope_id(ctx.origin.tenant, values), alert)
+
+    def _with_catalog(self, alert: Alert, ctx: Context) -> Alert:
+        services, changes = ctx.lookup(SERVICES), ctx.lookup(CHANGES)
+        service = services.get(alert.service)
+        if service is not None:
+            facts = service_facts(service, self._config.links_max, self._kept)
+            alert = with_facts(alert, facts)
+        elif services:
+            ctx.reason(SERVICE_UNKNOWN, service=alert.service)
+        if changes:
+            window_ms, changes_max = self._config.changes_window, self._config.changes_max
+            recent = change_facts(alert, service, changes, window_ms, changes_max)
+            alert = with_facts(alert, recent)
+        return alert
 
     def wake(self, key: str, ctx: Context) -> None:
         """Nothing here waits."""

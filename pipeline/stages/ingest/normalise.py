@@ -43,25 +43,16 @@ def normalise(
     labels = draft.labels
     received_at_ms = timestamp_ms or now_ms
     fields = _fields(draft, rules) if labels else _own_fields(draft)
-    annotations, tags = draft.annotations, draft.tags
-    given = fields[1]
-    severity = rules.severities.get(given) or meaning(rules.severities, given) or "unknown"
-    added: dict[str, str] = {}
-    if given and given != severity:
-        added[SEVERITY_GIVEN] = given
-    if draft.group_key:
-        added[GROUP_KEY] = draft.group_key
+    severity = rules.severities.get(fields[1]) or meaning(rules.severities, fields[1]) or "unknown"
     status, starts_at_ms, ends_at_ms, is_skewed = _life(draft, rules, received_at_ms)
-    if is_skewed:
-        tags = [*tags, CLOCK_SKEW]
-        added[STARTS_AT_GIVEN] = str(instant_ms(draft.starts_at_ms, draft.starts_at))
+    annotations = _annotations(draft, fields[1], severity, is_skewed=is_skewed)
     return Alert(
         alert_id=alert_id,
         source=draft.source,
         source_id=draft.source_id or draft.alert_id,
         fingerprint=fingerprint,
         name=fields[0],
-        description=draft.description or _description(annotations, config),
+        description=draft.description or _description(draft.annotations, config),
         severity=severity,
         status=status,
         service=fields[2],
@@ -78,8 +69,8 @@ def normalise(
         ends_at_ms=ends_at_ms,
         received_at_ms=received_at_ms,
         labels=labels,
-        annotations=annotations | added if added else annotations,
-        tags=tuple(tags),
+        annotations=annotations,
+        tags=(*draft.tags, CLOCK_SKEW) if is_skewed else tuple(draft.tags),
         trace_id=trace_id or draft.trace_id,
         version=draft.version,
         is_test=draft.is_test,
@@ -113,6 +104,20 @@ def _fields(draft: Draft, rules: Rules) -> tuple[str, ...]:
                     filled[place] = labels[alias]
                     break
     return tuple(filled)
+
+
+def _annotations(
+    draft: Draft, severity_given: str, severity: str, *, is_skewed: bool
+) -> dict[str, str]:
+    """The sender's annotations and, where there is any, what it said otherwise."""
+    added: dict[str, str] = {}
+    if severity_given and severity_given != severity:
+        added[SEVERITY_GIVEN] = severity_given
+    if draft.group_key:
+        added[GROUP_KEY] = draft.group_key
+    if is_skewed:
+        added[STARTS_AT_GIVEN] = str(instant_ms(draft.starts_at_ms, draft.starts_at))
+    return draft.annotations | added if added else draft.annotations
 
 
 def _life(draft: Draft, rules: Rules, received_at_ms: int) -> tuple[str, int, int, bool]:
