@@ -157,10 +157,11 @@ def label_set_of_listed(incident: Incident, ref: AlertRef) -> dict[str, str]:
     _put_name(known, ref.name)
     known["severity"] = ref.severity
     known["status"] = ref.status
-    if ref.service:
-        known["service"] = ref.service
-    if ref.instance:
-        known["instance"] = ref.instance
+    for name, value in (("service", ref.service), ("instance", ref.instance)):
+        if value:
+            known[name] = value
+        else:
+            known.setdefault(name, "")  # known to be absent, which is more than not known
     return known
 
 

@@ -35,6 +35,7 @@ _REMEMBERED_MAX: Final = 1_000
 _SPECIAL: Final = frozenset(".^$*+?{}[]()\\")
 _REPEAT: Final = re.compile(r"[*+?]|\{(?P<low>\d+)(?P<comma>,(?P<high>\d*))?\}", re.ASCII)
 _HEAD: Final = re.compile(r"\(\?(?:P<\w+>|[ims]*:|[ims]+(?=\)))")
+_SET_OPERATIONS: Final = frozenset({"--", "&&", "~~", "||"})
 _FIXED, _BOUNDED, _OPEN = 0, 1, 2
 _SPAN_MAX: Final = 16
 
@@ -147,8 +148,13 @@ def _step(pattern: str, at: int) -> int:
         return 2
     if pattern[at] == "[":
         end = at + 2 if pattern[at + 1 : at + 2] == "^" else at + 1
-        end += 1  # a bracket that stands first is itself a member
-        while end < len(pattern) and pattern[end] != "]":
+        first = end
+        while end < len(pattern) and (pattern[end] != "]" or end == first):
+            if pattern[end] == "[" or pattern[end : end + 2] in _SET_OPERATIONS:
+                raise ValueError(
+                    f"the pattern {pattern!r} nests a class (at {end}), as [[:alpha:]] does: "
+                    "write its members out, and a bracket as \\["
+                )
             end += 2 if pattern[end] == "\\" else 1
         return end + 1 - at
     if pattern[at : at + 2] == "(?":

@@ -123,6 +123,8 @@ def _page_again(told: Delivery, incident: Incident, hop: Hop, held: str, now_ms:
         return None
     if held == reasons.SNOOZED.name and incident.snoozed_until_ms <= now_ms:
         return Due(reasons.UNSNOOZED, TRIGGER)
+    if held == reasons.MUTED.name:  # it is held so only where a trigger was due
+        return Due(reasons.UNMUTED, TRIGGER)
     if told.action == ACKNOWLEDGE:
         return Due(reasons.UNOWNED, TRIGGER)
     if hop.repeat_ms and now_ms >= told.notified_at_ms + hop.repeat_ms:
