@@ -73,7 +73,7 @@ class Face:
         call = self._desk.read(api, body) if isinstance(body, bytes) else refuse_size(body)
         fault = self._desk.faults.pick("events", call.routing_key, self._clock_ms())
         if fault is not None and fault.kind == "slow":
-            await self._hold(fault.ms or 0, receive)
+            await self._pause(fault.ms or 0)
         answer = self._desk.take(api, call, fault, self._clock_ms())
         if self._desk.webhooks.subscriptions:
             self._on_work()
@@ -100,7 +100,7 @@ class Face:
         token = headers.get("authorization", "")
         fault = self._desk.faults.pick("rest", token, self._clock_ms())
         if fault is not None and fault.kind == "slow":
-            await self._hold(fault.ms or 0, receive)
+            await self._pause(fault.ms or 0)
         answer = self._desk.take_rest(request, fault, self._clock_ms())
         self._on_work()
         await self._answer(answer, scope, receive, send)
@@ -125,6 +125,14 @@ class Face:
             self._desk, scope["method"], scope["path"], query, body, self._clock_ms()
         )
         await _send(send, Answer(status_code, answer))
+
+    async def _pause(self, ms: int) -> None:
+        """Wait, at most until the server stops."""
+        try:
+            async with asyncio.timeout(ms / 1000):
+                await self._closing.wait()
+        except TimeoutError:
+            return
 
     async def _hold(self, ms: int | None, receive: Receive) -> bool:
         """Keep silent for `ms`; False when the server is stopping, or for ever (None) is over."""

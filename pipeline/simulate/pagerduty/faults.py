@@ -22,7 +22,7 @@ Kind = Literal[
     "status",  # answer `status`; the call has no effect
     "hang_after_accept",  # the call has its effect; the answer comes after `ms`, or never
     "reset_after_accept",  # the call has its effect; then a TCP reset instead of an answer
-    "slow",  # wait `ms`, then serve the call as always
+    "slow",  # wait `ms`, then serve the call as always, also when its sender has gone
     "down",  # a TCP reset; the call has no effect
     "rate_limit",  # 429 above `per_minute` calls a routing key in a sliding minute
 ]

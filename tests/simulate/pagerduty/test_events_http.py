@@ -144,7 +144,7 @@ async def test_fault_rate_limit(client: httpx.AsyncClient) -> None:
 async def test_fault_hang_after_accept_has_its_effect_at_once(client: httpx.AsyncClient) -> None:
     await set_fault(client, kind="hang_after_accept", ms=600_000)
     with pytest.raises(httpx.ReadTimeout):
-        await client.post("/v2/enqueue", json=event(), timeout=0.2)
+        await client.post("/v2/enqueue", json=event(), timeout=0.5)
     assert await effects(client) == ["triggered"]
 
 
@@ -178,10 +178,14 @@ async def test_fault_down_has_no_effect(client: httpx.AsyncClient) -> None:
 async def test_fault_slow_waits_before_the_effect(
     client: httpx.AsyncClient, simulator: PagerDutySimulator
 ) -> None:
-    await set_fault(client, kind="slow", ms=40)
+    await set_fault(client, kind="slow", ms=400)
     call = asyncio.create_task(client.post("/v2/enqueue", json=event()))
-    assert (await call).elapsed.total_seconds() >= 0.04
+    assert (await call).elapsed.total_seconds() >= 0.4
     assert simulator.events[-1].fault == "slow"
+    with pytest.raises(httpx.ReadTimeout):
+        await client.post("/v2/enqueue", json=event("resolve"), timeout=0.2)
+    await wait_until_async(lambda: len(simulator.events) == 2, what="the work is done all the same")
+    assert simulator.events[-1].effect == "resolved"
 
 
 async def test_five_per_cent_of_errors_cost_retries_and_no_second_page(

@@ -90,7 +90,7 @@ def test_faults_break_connections_on_the_loop_of_the_process_too(tmp_path: Path,
                 with pytest.raises(httpx.TransportError):
                     client.post("/v2/enqueue", json=event())
             with pytest.raises(httpx.ReadTimeout):
-                client.post("/v2/enqueue", json=event(), timeout=0.2)
+                client.post("/v2/enqueue", json=event(), timeout=0.5)
             calls = client.get("/_sim/events").json()["events"]
             assert [call["effect"] for call in calls] == ["triggered", "lost", "appended"]
         process.send_signal(signal.SIGTERM)
