@@ -23,7 +23,7 @@ FIELD_NAMES: Final = (
     "host",
     "instance",
 )
-"""Fields of an alert that may be taken from labels."""
+"""Fields of an alert that may be taken from labels and that may identify it."""
 
 FORMATS: Final = ("native", "alertmanager", "alertmanager-v2", "alertmanager-events", "cloudevents")
 """Formats that are always there; a generic source cannot be named like one of them."""
@@ -125,8 +125,8 @@ class IngestConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     def __post_init__(self) -> None:
         check_words(self.statuses, self.severities)
         for name in (*self.identity, *self.labels_to_fields):
-            if name not in (*FIELD_NAMES, "source", "source_id", "metric"):
-                raise ValueError(f"{name!r} is no field of identity: take {', '.join(FIELD_NAMES)}")
+            if name not in FIELD_NAMES:
+                raise ValueError(f"{name!r} is none of the fields {', '.join(FIELD_NAMES)}")
         for name in self.sources:
             if name in FORMATS:
                 raise ValueError(f"a source cannot be named {name}: that is a built-in format")

@@ -235,3 +235,11 @@ def test_identity_is_declared_fields_and_labels() -> None:
 
 def test_a_grouping_key_is_kept_for_correlate() -> None:
     assert made(group_key="release-7").annotations == {"group_key": "release-7"}
+
+
+@pytest.mark.parametrize("name", ["colour", "metric", "fingerprint", "labels"])
+def test_only_fields_that_can_identify_are_declared(name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        IngestConfig(identity=(name,))
+    with pytest.raises(ValueError, match=name):
+        IngestConfig(labels_to_fields={name: ("x",)})

@@ -5,15 +5,22 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from pipeline.domain.ids import fingerprint
 from pipeline.domain.wiring import Wiring
 from pipeline.stages.enrich import build as build_enrich
 from pipeline.stages.ingest import build as build_ingest
 from tests.chain import Chain
 
+LOOKUPS: dict[str, dict[str, Any]] = {"services": {}, "changes": {}}
+
 
 def chain() -> Chain:
     wiring = Wiring()
-    return Chain([build_ingest(wiring), build_enrich(wiring)], writes=("alerts", "audit"))
+    return Chain(
+        [build_ingest(wiring), build_enrich(wiring)], writes=("alerts", "audit"), lookups=LOOKUPS
+    )
 
 
 def body(*alerts: dict[str, Any]) -> bytes:
@@ -77,3 +84,77 @@ def test_the_age_of_a_backlog_resolves_nothing() -> None:
     (alert,) = intake.outputs("alerts")
     assert alert.status == "firing"
     assert alert.received_at_ms == written_at_ms
+
+
+LABELS = {"alertname": "A", "severity": "page", "env": "prod"}
+EVENT = {"@timestamp": "2026-01-01T00:00:00Z", "data": {"alertGrouped": {}}, "instance": "am"}
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"alerts": [{"labels": LABELS, "status": "firing"}], "@timestamp": "x"},
+        {"labels": LABELS, "status": "firing", "startsAt": "2023-11-14T22:00:00Z"},
+        [{"labels": LABELS, "startsAt": "2023-11-14T22:00:00Z"}],
+        {
+            "specversion": "1.0",
+            "id": "1",
+            "source": "s",
+            "type": "t",
+            "data": {"alerts": [{"labels": LABELS}]},
+        },
+    ],
+)
+def test_records_of_foreign_producers_are_sniffed(value: Any) -> None:
+    intake = chain()
+    intake.send("raw-alerts", "", json.dumps(value).encode())
+    (alert,) = intake.outputs("alerts")
+    assert (alert.name, alert.severity, alert.environment) == ("A", "critical", "prod")
+    assert alert.fingerprint == fingerprint(LABELS)
+    assert intake.outputs("dead-letters") == []
+
+
+def test_an_event_that_is_no_alert_is_counted_and_left_out() -> None:
+    intake = chain()
+    intake.send("raw-alerts", "", json.dumps(EVENT).encode())
+    assert intake.outputs("alerts") == intake.outputs("dead-letters") == []
+    assert intake.reasons == {"ingest.skipped": 1}
+
+
+def test_alerts_that_the_sender_cut_off_are_told() -> None:
+    intake = chain()
+    group = {"alerts": [{"labels": LABELS}], "truncatedAlerts": 3}
+    intake.send("raw-alerts", "", json.dumps(group).encode(), {"format": "alertmanager"})
+    assert len(intake.outputs("alerts")) == 1
+    (told,) = intake.outputs("audit")
+    assert "3" in told.text
+
+
+@pytest.mark.parametrize(
+    ("value", "headers", "reason"),
+    [
+        (b"\xc3\x01avro", {}, "not_json"),
+        (b"", {}, "not_json"),
+        (b"{}", {}, "invalid"),
+        (b"{}", {"format": "nosuch"}, "unknown_format"),
+        (b"[" * 100_000, {}, "too_deep"),
+    ],
+)
+def test_what_no_format_fits_is_a_dead_letter_with_its_bytes(
+    value: bytes, headers: dict[str, str], reason: str
+) -> None:
+    intake = chain()
+    intake.send("raw-alerts", "", value, headers)
+    (letter,) = intake.outputs("dead-letters")
+    assert (letter.reason, letter.value, letter.index) == (reason, value, -1)
+    assert intake.reasons == {f"dead-letter.{reason}": 1}
+
+
+def test_a_redelivered_cloudevent_has_the_same_id() -> None:
+    intake = chain()
+    headers = {"ce_specversion": "1.0", "ce_id": "7", "ce_source": "s", "ce_type": "t.firing"}
+    for _ in range(2):
+        intake.send("raw-alerts", "", b'{"name":"a"}', headers)
+    first, second = intake.outputs("alerts")
+    assert first.alert_id == second.alert_id
+    assert first.alert_id.startswith("k-")
