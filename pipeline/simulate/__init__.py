@@ -1,1 +1,1 @@
-"""Simulated neighbours with their real rules, and with faults on demand."""
+"""What stands in for the world: neighbours with their real rules, and streams of alerts."""
