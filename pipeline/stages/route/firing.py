@@ -11,11 +11,15 @@ even a negative one, and two unknown ones are not equal. So in doubt somebody is
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import Struct
 
 from pipeline.domain.incident import Incident
 from pipeline.domain.matchers import Matcher, label_set_of_listed, label_set_of_unlisted
+
+OWN: Final = ("name", "severity", "service", "instance")
+"""What an incident knows of each listed alert for itself."""
 
 
 class FiringAlert(Struct, frozen=True):
@@ -41,16 +45,18 @@ class FiringAlert(Struct, frozen=True):
         return tuple([self.labels.get(name, "") for name in names])
 
 
-def firing_alerts(incident: Incident) -> tuple[FiringAlert, ...]:
-    """Those of an incident; none where it is over or nothing fires now."""
+def firing_alerts(incident: Incident, fields: tuple[str, ...] = OWN) -> tuple[FiringAlert, ...]:
+    """Those of an incident; none where it is over or nothing fires now.
+
+    Alerts that are the same in `fields` stand for each other: who asks for fewer labels gets
+    fewer of them.
+    """
     if not incident.is_open or incident.merged_into or not incident.firing_count:
         return ()
     is_whole = incident.alert_count <= 1
-    found = [
-        FiringAlert(label_set_of_listed(incident, ref), is_whole)
-        for ref in incident.alerts
-        if ref.status == "firing"
-    ]
-    if len(found) < incident.firing_count:
+    firing = [ref for ref in incident.alerts if ref.status == "firing"]
+    distinct = {tuple([getattr(ref, name) for name in fields]): ref for ref in firing}
+    found = [FiringAlert(label_set_of_listed(incident, ref), is_whole) for ref in distinct.values()]
+    if len(firing) < incident.firing_count:
         found.append(FiringAlert(label_set_of_unlisted(incident), is_whole=False))
     return tuple(found)

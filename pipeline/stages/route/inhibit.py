@@ -13,7 +13,7 @@ from pipeline.domain.ids import digest64
 from pipeline.domain.incident import Incident
 from pipeline.domain.matchers import parse_all
 from pipeline.stages.route.config import INHIBITIONS_MAX, Inhibition
-from pipeline.stages.route.firing import FiringAlert
+from pipeline.stages.route.firing import OWN, FiringAlert, firing_alerts
 from pipeline.stages.route.tables import Fact
 
 FACTS_MAX: Final = 50
@@ -28,7 +28,7 @@ class Compiled:
     under a file in another order still means the same.
     """
 
-    __slots__ = ("equal", "inhibition_id", "name", "source", "target")
+    __slots__ = ("equal", "inhibition_id", "name", "names", "source", "target")
 
     def __init__(self, inhibition: Inhibition, position: int) -> None:
         self.source = parse_all(inhibition.source)
@@ -36,6 +36,7 @@ class Compiled:
         self.equal = tuple(sorted(set(inhibition.equal)))
         self.name = inhibition.name or str(position)
         texts = (" ".join(map(str, side)) for side in (self.source, self.target))
+        self.names = {m.name for m in (*self.source, *self.target)} | set(self.equal)
         self.inhibition_id = digest64(*texts, *self.equal)
 
 
@@ -46,16 +47,20 @@ class Inhibitions:
         self._all = [Compiled(each, at) for at, each in enumerate(inhibitions, 1)]
         if len(self._all) > INHIBITIONS_MAX:
             raise ValueError(f"inhibit: {len(self._all)} of them, {INHIBITIONS_MAX} are allowed")
+        asked = {name for each in self._all for name in each.names}
+        self._fields = tuple(
+            field for field in OWN if field in asked or (field == "name" and "alertname" in asked)
+        )
 
     def __bool__(self) -> bool:
         return bool(self._all)
 
-    def facts(self, incident: Incident, alerts: Iterable[FiringAlert]) -> tuple[Fact, ...]:
+    def facts(self, incident: Incident) -> tuple[Fact, ...]:
         """What an incident inhibits by; tests inhibit nothing."""
         found: dict[Fact, None] = {}
         if incident.is_test:
             return ()
-        for alert in alerts:
+        for alert in firing_alerts(incident, self._fields):
             for each in self._all:
                 if not alert.matches(each.source):
                     continue

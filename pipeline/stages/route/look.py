@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from collections.abc import Callable
+from typing import Final
 
 from pipeline.domain.incident import Held, Routing
 from pipeline.domain.notification import TRIGGER
@@ -22,20 +23,15 @@ _PASSES: Final = 3
 """Actions that one look may owe one receiver: it got worse, and somebody has it."""
 
 
-class AsksMute(Protocol):
-    """Says what mutes the incident; asked only where a trigger is due, since it costs most."""
-
-    def __call__(self) -> Mute:
-        """What mutes it now."""
-        ...
-
-
 class Look:
-    """Made for one Update; `tell` each receiver concerned, then take `routing`."""
+    """Made for one Update; `tell` each receiver concerned, then take `routing`.
+
+    `ask_mute` says what mutes the incident; asked only where a trigger is due, as it costs most.
+    """
 
     __slots__ = ("_ask_mute", "_ctx", "_deliveries", "_event", "_held", "_looks", "_mute", "_was")
 
-    def __init__(self, event: Update, ctx: Context, ask_mute: AsksMute) -> None:
+    def __init__(self, event: Update, ctx: Context, ask_mute: Callable[[], Mute]) -> None:
         routing = event.incident.routing
         self._event = event
         self._ctx = ctx

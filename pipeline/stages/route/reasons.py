@@ -52,5 +52,7 @@ REROUTED: Final = Reason(
 )
 FULL: Final = Reason("route.full", "{receiver} is not told: {most} receivers were told already")
 SOURCES_FULL: Final = Reason(
-    "route.sources_full", "it inhibits nothing: {most} incidents of its scope do so already"
+    "route.sources_full",
+    "it inhibits nothing: {most} incidents of its scope do so already",
+    is_audited=False,  # it would be said with each change of the incident
 )

@@ -11,7 +11,7 @@ from pipeline.domain.matchers import label_set_of_incident
 from pipeline.domain.notification import Receipt
 from pipeline.domain.stage import INCIDENTS, Context, TableSpec, Update, Wake
 from pipeline.stages.route import mute, sources
-from pipeline.stages.route.firing import FiringAlert, firing_alerts
+from pipeline.stages.route.firing import firing_alerts
 from pipeline.stages.route.inhibit import Inhibitions
 from pipeline.stages.route.look import Look
 from pipeline.stages.route.notify import answered
@@ -55,25 +55,19 @@ class RouteStage:
 
     def _decide(self, event: Update, ctx: Context) -> Routing:
         incident = event.incident
-        alerts: tuple[FiringAlert, ...] | None = None
         if self._inhibitions:
-            alerts = firing_alerts(incident)
-            sources.note(incident, self._inhibitions.facts(incident, alerts), ctx)
-
-        def ask_mute() -> mute.Mute:
-            return self._muted(incident, firing_alerts(incident) if alerts is None else alerts, ctx)
-
-        look = Look(event, ctx, ask_mute)
+            sources.note(incident, self._inhibitions.facts(incident), ctx)
+        look = Look(event, ctx, lambda: self._muted(incident, ctx))
         for receiver, hop in look.concerned(self._tree.route(label_set_of_incident(incident))):
             look.tell(receiver, hop)
         return look.routing()
 
-    def _muted(
-        self, incident: Incident, alerts: tuple[FiringAlert, ...], ctx: Context
-    ) -> mute.Mute:
+    def _muted(self, incident: Incident, ctx: Context) -> mute.Mute:
         self._silences.refresh(ctx.lookup(SILENCES), ctx.now_ms)
         others = sources.others(incident, ctx) if self._inhibitions else []
-        found = mute.decide(incident, alerts, self._silences, self._inhibitions, others, ctx.now_ms)
+        found = mute.decide(
+            incident, firing_alerts(incident), self._silences, self._inhibitions, others, ctx.now_ms
+        )
         sources.hold_back(incident, found.inhibitors, ctx)
         return found
 
