@@ -74,12 +74,13 @@ class _Stop(Exception):  # ends the reading of a file that cannot be read on
         self.reason, self.hint, self.line, self.column = reason, hint, line, column
 
 
-def parse(text: str, name: str) -> tuple[Node, list[Complaint]]:
-    """Read one YAML document. `name` is the file's, for complaints.
+def parse(text: str, name: str, *, is_typed: bool = True) -> tuple[Node, list[Complaint]]:
+    """Read one YAML document. `name` is the file's, for complaints. Where it is not `is_typed`,
+    every scalar but null stays the text that it is.
 
     Never raises: what cannot be read is an empty mapping and a complaint.
     """
-    reader = _Reader(name)
+    reader = _Reader(name, is_typed=is_typed)
     try:
         return reader.document(text), reader.complaints
     except _Stop as stop:
@@ -98,9 +99,10 @@ def parse(text: str, name: str) -> tuple[Node, list[Complaint]]:
 class _Reader:
     """Reads the events of one document; `complaints` collects what can be read past."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, *, is_typed: bool) -> None:
         self.name = name
         self.complaints: list[Complaint] = []
+        self._is_typed = is_typed
         self._anchors: dict[str, Node | None] = {}
         self._count = 0
 
@@ -202,6 +204,8 @@ class _Reader:
                 return text
         elif not event.implicit[0]:
             return text
+        if not self._is_typed:
+            return text if _WORDS.get(text, text) is not None else None
         if text in _WORDS:
             return _WORDS[text]  # type: ignore[no-any-return]
         if _INTEGER.fullmatch(text):
@@ -215,6 +219,11 @@ class _Reader:
             self.complain(
                 path, line, column, f"the tag {tag!r} is not known here", "leave the tag out"
             )
+
+
+def reads_as_text(text: str) -> bool:
+    """Whether a scalar without quotes would be a text here, and no number, boolean or null."""
+    return text not in _WORDS and not _INTEGER.fullmatch(text) and not _DECIMAL.fullmatch(text)
 
 
 def _place(event: Any) -> tuple[int, int]:
