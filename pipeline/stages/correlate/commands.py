@@ -41,7 +41,7 @@ def decide(case: Case, command: Command, now_ms: int) -> Answer:
     if command.kind == "resolve":
         if not incident.is_open:
             return Answer()
-        return Answer(closed(case, now_ms, command.author, is_person=True))
+        return Answer(closed(case, now_ms, command.author))
     if command.kind not in KINDS:
         return Answer(why=f"{command.kind!r} is no command; there are {', '.join(KINDS)}")
     if not incident.is_open:

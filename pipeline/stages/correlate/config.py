@@ -33,7 +33,8 @@ class GroupRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class Small(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Narrower limits for an incident of few alerts: chance brings two strangers together far
-    more often than it adds one to a crowd."""
+    more often than it adds one to a crowd.
+    """
 
     alerts: Annotated[int, Meta(ge=2, le=100)] = 3
     """An incident with fewer distinct alerts is small."""

@@ -98,6 +98,7 @@ def _fires(row: AlertRow | None, alert: Alert, now_ms: int, config: CorrelateCon
     if starts and starts < row.starts_at_ms:
         return Verdict(Turn.LATE, row)
     if row.is_told_resolved:
+        turn = Turn.FLAPS if alert.severity == row.severity else Turn.SEVERITY
         row = replace(
             row,
             is_told_resolved=False,
@@ -107,7 +108,7 @@ def _fires(row: AlertRow | None, alert: Alert, now_ms: int, config: CorrelateCon
             seen_at_ms=now_ms,
             severity=alert.severity,
         )
-        return Verdict(Turn.FLAPS, row)
+        return Verdict(turn, row)
     is_renewed = bool(starts) and starts > row.starts_at_ms
     turn = Turn.RENEWED if is_renewed else Turn.SAME
     if alert.severity != row.severity:

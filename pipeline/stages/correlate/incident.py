@@ -171,7 +171,7 @@ def shown(case: Case, now_ms: int) -> Case:
     return Case(incident, replace(row, shown_at_ms=now_ms))
 
 
-def closed(case: Case, now_ms: int, by: str, *, is_person: bool) -> Case:
+def closed(case: Case, now_ms: int, by: str) -> Case:
     """The case resolved by a person, by quiet (`by` "") or by a merge."""
     incident = replace(
         case.incident,
@@ -181,7 +181,7 @@ def closed(case: Case, now_ms: int, by: str, *, is_person: bool) -> Case:
         snoozed_until_ms=0,
         updated_at_ms=now_ms,
     )
-    row = replace(case.row, closed_at_ms=now_ms, is_closed_by_person=is_person, quiet_from_ms=0)
+    row = replace(case.row, closed_at_ms=now_ms, quiet_from_ms=0)
     return Case(incident, row)
 
 
@@ -197,7 +197,7 @@ def reopened(case: Case, now_ms: int) -> Case:
         reopened_count=case.incident.reopened_count + 1,
         updated_at_ms=now_ms,
     )
-    row = replace(case.row, closed_at_ms=0, is_closed_by_person=False, quiet_from_ms=0)
+    row = replace(case.row, closed_at_ms=0, quiet_from_ms=0)
     return Case(incident, row)
 
 
@@ -229,7 +229,7 @@ def merged(winner: Case, loser: Case, now_ms: int) -> tuple[Case, Case]:
         events=winner.row.events + loser.row.events,
         quiet_from_ms=0,
     )
-    gone = closed(loser, now_ms, f"merge into {new.incident_id}", is_person=False)
+    gone = closed(loser, now_ms, f"merge into {new.incident_id}")
     gone = Case(
         replace(gone.incident, merged_into=new.incident_id, firing_count=0),
         replace(gone.row, merged_into=new.incident_id, firing=(0, 0, 0, 0, 0)),

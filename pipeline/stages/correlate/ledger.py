@@ -132,7 +132,7 @@ class Ledger:
         is_over = case.row.quiet_from_ms and now_ms >= case.row.quiet_from_ms + self._config.quiet
         if case.incident.is_open and is_over:
             self._ctx.reason(reasons.QUIET, incident_id=case.incident.incident_id)
-            case = closed(case, now_ms, "", is_person=False)
+            case = closed(case, now_ms, "")
             self.count_open(-1)
         self.forward(case)
 

@@ -48,7 +48,7 @@ ABSORBED: Final = Reason("correlate.absorbed", "took in {merged}: {because}")
 
 # What became of an alert.
 FIRED_AGAIN: Final = Reason(
-    "correlate.fired_again", "{name} still fires {after_s} s after a person resolved it"
+    "correlate.fired_again", "{name} still fires long after a person resolved it"
 )
 SEVERITY: Final = Reason("correlate.severity", "{name} went from {before} to {after}")
 RESOLVED: Final = Reason("correlate.resolved", "{name} resolved; {firing} still fire")

@@ -47,8 +47,12 @@ class Search:
         self._catalog: tuple[Any, ...] = ()
         self._graph = Graph((), 0)
 
-    def find(self, alert: Alert, at_ms: int, ledger: Ledger, ctx: Context) -> Findings:
-        """The alert's group with its incident, and the best open incident nearby."""
+    def find(
+        self, alert: Alert, at_ms: int, own: Case | None, ledger: Ledger, ctx: Context
+    ) -> Findings:
+        """The alert's group with its incident, and the best open incident nearby that is not
+        its group's; where its `own` is still open, nothing nearby matters.
+        """
         group = self._grouping.find(alert)
         row = grouped = None
         if group is not None:
@@ -61,15 +65,30 @@ class Search:
                 row = None if is_apart else row
             if row is not None:
                 grouped = ledger.find(row.incident_id)
-        near, near_case = self._nearest(alert, at_ms, ledger, ctx)
+        if own is not None and own.incident.is_open:
+            return Findings(group, row, grouped, None, None)
+        apart_from = grouped.incident.incident_id if grouped else ""
+        near, near_case = self._nearest(alert, at_ms, apart_from, ledger, ctx)
         return Findings(group, row, grouped, near, near_case)
 
     def note(
-        self, alert: Alert, at_ms: int, found: Findings, incident_id: str, ctx: Context, scope: str
+        self,
+        alert: Alert,
+        at_ms: int,
+        found: Findings,
+        case: Case,
+        ctx: Context,
+        *,
+        is_opened: bool,
     ) -> None:
-        """Remember that the alert's group and place lead to this incident."""
+        """Remember that the alert's group and place lead to this incident.
+
+        With a new incident the group begins anew, under the rule as it is now.
+        """
+        incident_id, scope = case.incident.incident_id, case.incident.scope_id
         if found.group is not None:
-            self._note_group(found.group, found.group_row, at_ms, incident_id, ctx, scope)
+            row = None if is_opened else found.group_row
+            self._note_group(found.group, row, at_ms, incident_id, ctx, scope)
         if self._dependency and alert.service and self._neighbours(alert.service, ctx):
             key = self._place_key(alert, scope)
             table = ctx.table(PLACES)
@@ -132,7 +151,7 @@ class Search:
         table.put(key, row)
 
     def _nearest(
-        self, alert: Alert, at_ms: int, ledger: Ledger, ctx: Context
+        self, alert: Alert, at_ms: int, apart_from: str, ledger: Ledger, ctx: Context
     ) -> tuple[Near | None, Case | None]:
         if self._dependency is None or not alert.service:
             return None, None
@@ -141,9 +160,11 @@ class Search:
             return None, None
         place = ctx.table(PLACES).get(self._place_key(alert, ledger.scope))
         found = candidates(place, neighbours, at_ms, int(self._dependency.gap))
-        for near in found[:TRIED_MAX]:
+        for near in [one for one in found if one.incident_id != apart_from][:TRIED_MAX]:
             case = ledger.find(near.incident_id)
-            if case is not None and case.incident.is_open and self._reaches(case, near):
+            if case is None or not case.incident.is_open or not self._reaches(case, near):
+                continue
+            if case.incident.incident_id != apart_from:
                 return near, case
         return None, None
 

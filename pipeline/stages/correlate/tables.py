@@ -64,7 +64,6 @@ class IncidentRow(Struct, frozen=True, array_like=True):
     events: int = 0
     quiet_from_ms: int = 0
     closed_at_ms: int = 0
-    is_closed_by_person: bool = False
     merged_into: str = ""
     shown_at_ms: int = 0
     wake_at_ms: int = 0

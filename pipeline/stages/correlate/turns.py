@@ -67,7 +67,7 @@ class Turns:
         if before is not None and before.is_firing and own is not None:
             own = Case(own.incident, counted(own.row, before.severity, -1))
             ledger.note(own)
-        found = self._search.find(alert, at_ms, ledger, ctx)
+        found = self._search.find(alert, at_ms, own, ledger, ctx)
         placement = placing.decide(
             own,
             found.grouped,
@@ -77,7 +77,7 @@ class Turns:
             is_full=ledger.is_full(),
         )
         if why is not None:
-            ctx.reason(why, name=alert.name, after_s=self._config.refire // 1000)
+            ctx.reason(why, name=alert.name)
         case = self._placed(placement, found, alert, at_ms)
         incident_id = case.incident.incident_id
         is_new = own is None or incident_id != own.incident.incident_id
@@ -92,17 +92,21 @@ class Turns:
             or (not is_new and row.is_unlisted),
         )
         self.keep(row)
-        self._search.note(alert, at_ms, found, incident_id, ctx, ledger.scope)
+        is_opened = placement.case is None
+        self._search.note(alert, at_ms, found, case, ctx, is_opened=is_opened)
         counts = counted(case.row, row.severity, 1)
         counts = replace(counts, alerts=counts.alerts + is_new, events=counts.events + events)
         case = Case(case.incident, counts)
         if row.is_flapping:
             ctx.reason(reasons.FLAPPING, name=alert.name, changes=len(row.changes))
-        if row.is_unlisted:
-            ctx.reason(reasons.FULL, alerts=self._config.alerts_per_incident_max)
-            self._unlisted(case)
-        else:
+        if not row.is_unlisted:
             ledger.settle(with_alert(case, alert, is_new=is_new))
+            return
+        ctx.reason(reasons.FULL, alerts=self._config.alerts_per_incident_max)
+        if placement.way is Way.REOPEN or placement.merges is not None:
+            ledger.settle(case)
+        else:
+            self._unlisted(case)
 
     def severity(self, before: AlertRow, row: AlertRow, alert: Alert) -> None:
         """A firing alert is more or less severe than before."""
@@ -194,7 +198,7 @@ class Turns:
 
     def _is_refired(self, case: Case | None, row: AlertRow) -> bool:
         refire_ms = self._config.refire
-        if not refire_ms or row.is_told_resolved:
+        if not refire_ms or not row.is_firing or row.is_told_resolved:
             return False
         if case is None:
             return True

@@ -2,7 +2,8 @@
 
 from msgspec.structs import replace
 
-from tests.stages.correlate.alerts import SCOPE, START_MS, Bench, firing, resolved
+from tests.chain import START_MS
+from tests.stages.correlate.alerts import SCOPE, Bench, firing, resolved
 
 
 def test_the_first_alert_opens_an_incident() -> None:
