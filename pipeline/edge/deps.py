@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from litestar import Request
 from litestar.di import NamedDependency
 from msgspec import Struct, field
 
+from pipeline.domain.notification import Receipt
 from pipeline.domain.secret import Secret
 from pipeline.domain.store import Appender
 from pipeline.edge.access import Access
 from pipeline.edge.admission import Admission
+from pipeline.edge.change_book import ChangeBook
 from pipeline.edge.limits import Limits
+from pipeline.edge.problem import Problem
 from pipeline.edge.self_alert import SelfAlerts
+from pipeline.edge.view import View
 from pipeline.stages.ingest import IngestConfig
+from pipeline.topology.declared import Topology
 
 Count = Callable[[str, float, Mapping[str, str]], None]
 """Counts something: the metric's name, by how much, its labels."""
@@ -38,7 +43,9 @@ class Deps(Struct, frozen=True, kw_only=True):
 
     `readiness` gives what speaks against sending work here, as sentences. `metrics` renders
     Prometheus' text format. `operator_token` None lets anybody in without a token, which the
-    caller allows on loopback only.
+    caller allows on loopback only. Without a `view` there is no API but the ways in. The caller
+    starts and stops the view, and nudges it after each commit. `try_receiver` tells a receiver,
+    by its name, something harmless.
     """
 
     appender: Appender
@@ -48,6 +55,9 @@ class Deps(Struct, frozen=True, kw_only=True):
     version: str = "0"
     tenants: Mapping[str, Sequence[Secret]] = field(default_factory=dict)
     operator_token: Secret | None = None
+    view: View | None = None
+    topology: Topology | None = None
+    try_receiver: Callable[[str], Awaitable[Receipt]] | None = None
     readiness: Callable[[], Sequence[str]] = _ready
     metrics: Callable[[], bytes] = _no_metrics
     count: Count = _count_nothing
@@ -65,7 +75,16 @@ class Edge:
         self.self_alerts = SelfAlerts(
             deps.appender, deps.now_ms, deps.ingest, deps.limits.self_alert_every_ms
         )
+        self.change_book = ChangeBook(deps.appender, lambda: self.view)
         self.started_at_ms = deps.now_ms()
+        self.accepted_alerts = 0
+
+    @property
+    def view(self) -> View:
+        """The view, where there is one: routes that need it exist only then."""
+        if self.deps.view is None:
+            raise Problem(503, "busy", "this edge has no view")
+        return self.deps.view
 
 
 TheEdge = NamedDependency[Edge]

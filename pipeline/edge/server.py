@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import Callable, Iterator
-from typing import Final
+from typing import Any, Final
 
 import uvicorn
 from litestar import Litestar
@@ -15,7 +15,8 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
-from pipeline.edge import alertmanager, health, intake
+from pipeline.edge import alertmanager, api, health, intake
+from pipeline.edge.api.asking import caller_of
 from pipeline.edge.deps import Deps, Edge
 from pipeline.edge.gate import Gate
 from pipeline.edge.problem import ANSWERS
@@ -34,9 +35,15 @@ def build(deps: Deps) -> Litestar:
     def gate(app: ASGIApp) -> ASGIApp:
         return Gate(app, edge)
 
+    routes: list[Any] = [*intake.ROUTES, *alertmanager.ROUTES, *health.ROUTES]
+    if deps.view is not None:
+        routes += api.ROUTES
     return Litestar(
-        route_handlers=[*intake.ROUTES, *alertmanager.ROUTES, *health.ROUTES],
-        dependencies={"edge": Provide(lambda: edge, sync_to_thread=False, use_cache=True)},
+        route_handlers=routes,
+        dependencies={
+            "edge": Provide(lambda: edge, sync_to_thread=False, use_cache=True),
+            "caller": Provide(caller_of, sync_to_thread=False),
+        },
         exception_handlers=ANSWERS,
         middleware=[gate],
         request_max_body_size=deps.limits.request_size_bytes_max,

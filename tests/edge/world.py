@@ -21,6 +21,7 @@ from pipeline.domain.sink import Delivered
 from pipeline.domain.store import Output
 from pipeline.edge.deps import Deps
 from pipeline.edge.server import build, serve
+from pipeline.edge.view import View
 from pipeline.hosts.embedded.database import connect
 from pipeline.hosts.embedded.host import EmbeddedHost
 from pipeline.hosts.embedded.log import SqliteLog
@@ -77,6 +78,10 @@ class World:
         self.runner = Runner(self.host, wall_ms)
         self.host.watch("outbox", self._call)
         self.log = Reader(connect(self.path, is_reader=True))
+        self.view = View(
+            Reader(connect(self.path, is_reader=True)), path / "view.db", identity=INSTALLATION
+        )
+        self.runner.on_commit(self.view.nudge)
         self.url = ""
         self.client: httpx.AsyncClient
 
@@ -114,12 +119,15 @@ async def running(path: Path, text: str = TOPOLOGY, **changes: Any) -> AsyncIter
     """A World that serves; `changes` replace fields of its Deps."""
     world = World(path, topology(text))
     world.runner.start()
+    world.view.start()
     deps = replace(
         Deps(
             appender=world.runner,
             now_ms=wall_ms,
             ingest=world.topology.sections["ingest"],
             installation=INSTALLATION,
+            view=world.view,
+            topology=world.topology,
         ),
         **changes,
     )
@@ -138,3 +146,4 @@ async def running(path: Path, text: str = TOPOLOGY, **changes: Any) -> AsyncIter
         stopping.set()
         await serving
         await world.runner.stop()
+        await world.view.stop()

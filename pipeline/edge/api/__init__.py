@@ -1,0 +1,17 @@
+"""The API: what people and programs may ask and do, under `/api/v1`."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pipeline.edge.api import about, changes, commands, dead_letters, incidents, notices, silences
+
+ROUTES: Final[tuple[Any, ...]] = (
+    *incidents.ROUTES,
+    *commands.ROUTES,
+    *silences.ROUTES,
+    *dead_letters.ROUTES,
+    *notices.ROUTES,
+    *changes.ROUTES,
+    *about.ROUTES,
+)

@@ -1,0 +1,5 @@
+"""The view: what the log says, arranged for questions, in a SQLite file that can be rebuilt."""
+
+from pipeline.edge.view.view import View
+
+__all__ = ["View"]

@@ -1,0 +1,205 @@
+"""Following the log: read a batch, write its rows and its offsets in one transaction, go on."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
+
+from pipeline.codec import DecodeError, decode
+from pipeline.domain.audit import AuditRecord
+from pipeline.domain.errors import StoreError
+from pipeline.domain.record import Record
+from pipeline.domain.store import Log
+from pipeline.edge.view.database import Damaged, ViewDatabase
+from pipeline.edge.view.rows import (
+    COMPACTED,
+    FOLLOWED,
+    INCIDENTS,
+    entry_row,
+    incident_row,
+    thing_row,
+)
+
+BATCH_RECORDS: Final = 1_000
+IDLE_S: Final = 0.5
+"""Without a nudge the log is looked at this often."""
+
+PAUSE_S: Final = 0.05
+"""Between two rounds, unless somebody waits: so many snapshots of an incident become one row."""
+
+RETRY_S: Final = 1.0
+TRIM_ROUNDS: Final = 1_000
+ENTRIES_MAX: Final = 500_000
+"""Entries kept per topic, also when they are younger than its retention."""
+
+_INCIDENT: Final = "INSERT OR REPLACE INTO incidents VALUES (?,?,?,?,?,?,?,?,?,?)"
+_ENTRY: Final = "INSERT OR REPLACE INTO entries VALUES (?,?,?,?,?,?,?,?,?,?)"
+_THING: Final = "INSERT OR REPLACE INTO things VALUES (?,?,?,?)"
+
+Results = Callable[[Sequence[AuditRecord]], None]
+"""Told, after each round, what audit said of commands in it."""
+
+
+class Follower:
+    """Brings the database up to the log's end, round by round, in a thread of its own."""
+
+    def __init__(
+        self,
+        database: ViewDatabase,
+        log: Log,
+        retention_ms: Mapping[str, int],
+        on_results: Results,
+    ) -> None:
+        self._database = database
+        self._log = log
+        self._retention_ms = retention_ms
+        self._on_results = on_results
+        self._nudged = threading.Event()
+        self._hurried = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="view", daemon=True)
+        self._rounds = 0
+        self.fault = ""
+
+    def start(self) -> None:
+        """Begin to follow."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the round that runs, and the thread."""
+        self._stopping.set()
+        self._hurried.set()
+        self._nudged.set()
+        if self._thread.is_alive():
+            self._thread.join()
+
+    def nudge(self, *, is_waited_for: bool = False) -> None:
+        """There is something new; from any thread."""
+        if is_waited_for:
+            self._hurried.set()
+        self._nudged.set()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self._nudged.clear()
+            self._hurried.clear()
+            try:
+                self.round()
+                self.fault = ""
+            except StoreError as error:
+                self.fault = str(error)
+                self._stopping.wait(RETRY_S)
+                continue
+            self._nudged.wait(IDLE_S)
+            self._hurried.wait(PAUSE_S)
+
+    def round(self) -> None:
+        """Read every topic to its end, then tell of commands; rebuild first where the file is
+        no longer of any use. Raises StoreError.
+        """
+        try:
+            self._round()
+        except Damaged:
+            self._database.rebuild()
+            self._round()
+
+    def _round(self) -> None:
+        results: list[AuditRecord] = []
+        for topic, kind in FOLLOWED.items():
+            for partition in self._log.partitions(topic):
+                self._follow(topic, partition, kind, results)
+        self._rounds += 1
+        if self._rounds % TRIM_ROUNDS == 0:
+            self.trim()
+        if results:
+            self._on_results(results)
+
+    def _follow(
+        self, topic: str, partition: int, kind: type[Any], results: list[AuditRecord]
+    ) -> None:
+        offset = self._offset(topic, partition)
+        while True:
+            records = self._log.read(topic, partition, offset, BATCH_RECORDS)
+            if not records:
+                if offset and offset > self._log.bounds(topic, partition)[1]:
+                    # The log is another one, or an older copy was put back.
+                    raise Damaged(f"the view is ahead of {topic}")
+                return
+            offset = records[-1].offset + 1
+            with self._database.writing() as connection:
+                results += _write(connection, topic, kind, records)
+                connection.execute(
+                    "INSERT OR REPLACE INTO offsets VALUES (?,?,?)", (topic, partition, offset)
+                )
+            if len(records) < BATCH_RECORDS or self._stopping.is_set():
+                return
+
+    def _offset(self, topic: str, partition: int) -> int:
+        with self._database.reading() as connection:
+            found = connection.execute(
+                "SELECT next FROM offsets WHERE topic = ? AND partition = ?", (topic, partition)
+            ).fetchone()
+        return 0 if found is None else int(found[0])
+
+    def trim(self) -> None:
+        """Let go of entries older than their topic keeps them, counted from the newest."""
+        with self._database.writing() as connection:
+            for topic in FOLLOWED.keys() - COMPACTED:
+                newest = connection.execute(
+                    "SELECT max(at_ms) FROM entries WHERE topic = ?", (topic,)
+                ).fetchone()[0]
+                if newest is None:
+                    continue
+                before_ms = newest - self._retention_ms.get(topic, newest)
+                first = connection.execute(
+                    "SELECT at_ms FROM entries WHERE topic = ?"
+                    " ORDER BY at_ms DESC LIMIT 1 OFFSET ?",
+                    (topic, ENTRIES_MAX),
+                ).fetchone()
+                before_ms = max(before_ms, first[0] + 1 if first else 0)
+                connection.execute(
+                    "DELETE FROM entries WHERE topic = ? AND at_ms < ?", (topic, before_ms)
+                )
+
+
+def _write(
+    connection: sqlite3.Connection, topic: str, kind: type[Any], records: Sequence[Record]
+) -> list[AuditRecord]:
+    """Write one batch of one partition; what audit says of commands in it."""
+    if topic in COMPACTED:
+        latest = {record.key: record for record in records}
+        gone = [record for record in latest.values() if record.value is None]
+        kept = [(record, event) for record in latest.values() if (event := _event(record, kind))]
+        if topic == INCIDENTS:
+            connection.executemany(
+                "DELETE FROM incidents WHERE incident_id = ?", [(record.key,) for record in gone]
+            )
+            connection.executemany(_INCIDENT, [incident_row(*one) for one in kept])
+            return []
+        connection.executemany(
+            "DELETE FROM things WHERE topic = ? AND key = ?", [(topic, one.key) for one in gone]
+        )
+        connection.executemany(_THING, [thing_row(*one) for one in kept])
+        return []
+    events = [(record, event) for record in records if (event := _event(record, kind))]
+    rows = [row for one in events if (row := entry_row(*one))]
+    connection.executemany(_ENTRY, rows)
+    return [
+        event
+        for _, event in events
+        if isinstance(event, AuditRecord) and event.command_id and event.result
+    ]
+
+
+def _event(record: Record, kind: type[Any]) -> Any:
+    """The event of a record; None for a tombstone and for bytes that nobody can read."""
+    if record.event is not None:
+        return record.event
+    if record.value is None:
+        return None
+    try:
+        return decode(kind, record.value)
+    except DecodeError:
+        return None
