@@ -151,7 +151,8 @@ class StageContext:
 
     def wake_at(self, key: str, at_ms: int) -> None:
         """Have this stage woken for `key` at `at_ms`; 0 takes it back."""
-        self._epoch.wakes.set(self._name, key, at_ms)
+        epoch = self._epoch
+        epoch.wakes.set(self._name, key, at_ms, epoch.headers[headers_of.TENANT])
 
     def reason(self, why: Reason, **facts: object) -> None:
         """Record why: counted, on the next incident forwarded, and on audit."""

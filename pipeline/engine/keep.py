@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from pipeline.domain.incident import RESOLVED
+from pipeline.domain.incident import RESOLVED, Incident
 from pipeline.domain.reason import REASONS_MAX
 from pipeline.domain.stage import INCIDENTS, Context, TableSpec, Update
 from pipeline.engine.agent import INCIDENTS_TOPIC
@@ -18,6 +18,9 @@ from pipeline.engine.context import Epoch
 
 TOMBSTONE_AFTER_MS: Final = 30 * 86_400_000
 """A resolved incident leaves the table and the topic after so long, as raw-alerts does."""
+
+TEST_TOMBSTONE_AFTER_MS: Final = 3_600_000
+"""One of tests only, of which there is one a minute, leaves them after so long."""
 
 
 class Keep:
@@ -43,14 +46,14 @@ class Keep:
         epoch.kept.append(incident.incident_id)
         epoch.kept_headers[incident.incident_id] = epoch.headers
         if incident.status == RESOLVED:
-            ctx.wake_at(incident.incident_id, incident.resolved_at_ms + TOMBSTONE_AFTER_MS)
+            ctx.wake_at(incident.incident_id, _leaves_at_ms(incident))
 
     def wake(self, key: str, ctx: Context) -> None:
         """Let go of an incident that was resolved long ago, unless it was opened again."""
         incident = ctx.table(INCIDENTS).get(key)
         if incident is None or incident.status != RESOLVED:
             return
-        due_ms = incident.resolved_at_ms + TOMBSTONE_AFTER_MS
+        due_ms = _leaves_at_ms(incident)
         if due_ms > ctx.now_ms:
             ctx.wake_at(key, due_ms)
             return
@@ -65,3 +68,8 @@ class Keep:
         for incident_id in dict.fromkeys(epoch.kept):
             epoch.headers = epoch.kept_headers[incident_id]
             epoch.append(INCIDENTS_TOPIC, incident_id, table.get(incident_id))
+
+
+def _leaves_at_ms(incident: Incident) -> int:
+    after_ms = TEST_TOMBSTONE_AFTER_MS if incident.is_test else TOMBSTONE_AFTER_MS
+    return incident.resolved_at_ms + after_ms

@@ -21,7 +21,7 @@ from pipeline.domain.call import CallResult
 from pipeline.domain.errors import EpochRefused, StoreError
 from pipeline.domain.journal import JournalRecord, Segment
 from pipeline.domain.raw import RawAlert
-from pipeline.domain.record import Record
+from pipeline.domain.record import TENANT, Record
 from pipeline.domain.stage import INCIDENTS, Event, Stage
 from pipeline.domain.store import Checkpoint, Output, Store
 from pipeline.engine.agent import INCIDENTS_TOPIC, RESULTS, Agent
@@ -152,6 +152,7 @@ class Task:
                         offset=0,
                         key=wake.key,
                         value=None,
+                        headers={TENANT: wake.tenant},
                         timestamp_ms=wake.at_ms,
                     )
                 )

@@ -1,7 +1,8 @@
 """Wakes: timers as rows, so that they are committed, moved and restored with their task.
 
 Two tables: `wakes` is ordered by (at, stage, key) and says what is due; `wake-of` finds the one
-wish of a (stage, key), since a later wish replaces it.
+wish of a (stage, key), since a later wish replaces it. A wake keeps the tenant of the event that
+asked for it: what it leads to is that tenant's as well.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from pipeline.domain.record import DEFAULT_TENANT
 from pipeline.domain.store import Store
 from pipeline.engine.tables import Overlay, raw_overlay
 
@@ -26,6 +28,7 @@ class Due(Struct, frozen=True):
     at_ms: int
     stage: str
     key: str
+    tenant: str = DEFAULT_TENANT
 
 
 class Wakes:
@@ -39,8 +42,8 @@ class Wakes:
         self.tables = (self._by_time, self._by_name)
         self.refresh()
 
-    def set(self, stage: str, key: str, at_ms: int) -> None:
-        """Wish to be woken at `at_ms`; 0 takes the wish back."""
+    def set(self, stage: str, key: str, at_ms: int, tenant: str = DEFAULT_TENANT) -> None:
+        """Wish to be woken at `at_ms` for a tenant; 0 takes the wish back."""
         name = f"{stage}/{key}"
         before = self._by_name.get(name)
         if before is not None:
@@ -52,7 +55,7 @@ class Wakes:
             return
         at = f"{at_ms:0{_AT_DIGITS}d}"
         self._by_name.put(name, at.encode())
-        self._by_time.put(f"{at}/{name}", b"1")
+        self._by_time.put(f"{at}/{name}", tenant.encode())
         self.next_due_ms = min(self.next_due_ms, at_ms)
 
     def due(self, now_ms: int) -> list[Due]:
@@ -62,7 +65,7 @@ class Wakes:
         self._is_stale = True
         end = f"{now_ms + 1:0{_AT_DIGITS}d}"
         rows = self._by_time.range("", end, WAKES_PER_EPOCH_MAX)
-        return [_due(row) for row, _ in rows]
+        return [_due(row, tenant) for row, tenant in rows]
 
     def take(self, due: Due) -> bool:
         """Remove a due wake before it runs; False where it was replaced meanwhile."""
@@ -83,9 +86,9 @@ class Wakes:
         """Find out anew when the next wake is due; NEVER where there is none."""
         self._is_stale = False
         first = next(iter(self._by_time.range("", "\U0010ffff", 1)), None)
-        self.next_due_ms = _due(first[0]).at_ms if first else NEVER
+        self.next_due_ms = _due(*first).at_ms if first else NEVER
 
 
-def _due(row: str) -> Due:
+def _due(row: str, tenant: bytes) -> Due:
     at, stage, key = row.split("/", 2)
-    return Due(int(at), stage, key)
+    return Due(int(at), stage, key, tenant.decode())

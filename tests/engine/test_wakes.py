@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from pipeline.domain.alert import Alert
+from pipeline.domain.stage import Context, TableSpec
 from tests.chain import Chain
 from tests.engine.toys import COUNTS, Counter, alert
 
@@ -77,3 +81,30 @@ def test_a_wake_that_asks_for_now_runs_in_the_next_epoch() -> None:
     wish(chain, "wake-again", chain.now_ms)
     assert chain.run([]).events == 1
     assert chain.run([]).events == 1
+
+
+def test_a_wake_acts_for_the_tenant_that_asked_for_it() -> None:
+    chain = Chain([Tenants()])
+    for tenant in ("", "team-a"):
+        headers = {"tenant": tenant} if tenant else {}
+        event = alert(f"of {tenant}", starts_at_ms=chain.now_ms + 5)
+        chain.send("alerts", "k", event, headers)
+    chain.restart()
+    chain.advance("1m")
+    assert [each.name for each in chain.outputs("alerts")] == ["default", "team-a"]
+
+
+class Tenants:
+    """Asks to be woken, and then emits the tenant for whom it is."""
+
+    name = "tenants"
+    accepts = (Alert,)
+    tables: tuple[TableSpec[Any], ...] = ()
+
+    def process(self, event: Alert, ctx: Context) -> None:
+        """Ask for the wake."""
+        ctx.wake_at(event.name, event.starts_at_ms)
+
+    def wake(self, key: str, ctx: Context) -> None:
+        """Say for whom it is."""
+        ctx.emit("alerts", key, alert(ctx.origin.tenant))
