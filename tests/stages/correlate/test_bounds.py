@@ -140,3 +140,13 @@ def test_a_service_remembers_a_few_incidents() -> None:
         place = dependency.sighted(place, "s", f"i.{n}", START_MS + n, START_MS, 10_000)
     assert place is not None
     assert [one.incident_id for one in place.services["s"]] == [f"i.{n}" for n in range(12, 20)]
+
+
+def test_an_unlisted_alert_opens_its_incident_again() -> None:
+    bench = Bench(rules=ALL, alerts_per_incident_max=1, quiet="off")
+    one, two = firing("A"), firing("B")
+    bench.send(one, two, resolved(one, START_MS), resolved(two, START_MS))
+    assert not bench.incident().is_open
+    bench.send(replace(two, starts_at_ms=START_MS + 1))
+    assert bench.incident().is_open
+    assert bench.incident().firing_count == 1
