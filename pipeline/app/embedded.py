@@ -14,28 +14,39 @@ from pipeline import registry
 from pipeline.app import compose
 from pipeline.domain.call import CallResult
 from pipeline.domain.wiring import Wiring
+from pipeline.edge.view import View
+from pipeline.hosts.embedded import rules
 from pipeline.hosts.embedded.clock import Clock
 from pipeline.hosts.embedded.database import connect
 from pipeline.hosts.embedded.folder import Folder, installation
 from pipeline.hosts.embedded.host import EmbeddedHost
+from pipeline.hosts.embedded.reader import LogReader
 from pipeline.hosts.embedded.runner import Runner
 from pipeline.stages.send.tables import CALLING, OUTBOX, Entry
 from pipeline.topology.declared import Topology
 from pipeline.wire.client import Client
 from pipeline.wire.loop import DeliveryLoop
 
+VIEW: Final = "view.db"
+"""The view's file in the data folder; it may be deleted, and is then built anew."""
+
 STOP_WITHIN_S: Final = 6.0
 """Calls under way when Tocsin stops get so long to end: one call's deadline and a little."""
 
 
 class Embedded:
-    """One running Tocsin over one data folder (None: everything in memory)."""
+    """One running Tocsin over one data folder (None: everything in memory, and no view).
+
+    `text` is the file that `topology` was loaded from: it is kept, so that what it decided can
+    be replayed ("": it cannot).
+    """
 
     def __init__(
         self,
         topology: Topology,
         folder: Folder | None,
         *,
+        text: str = "",
         events_url: str = "",
         is_dry: bool = False,
     ) -> None:
@@ -49,6 +60,8 @@ class Embedded:
         try:
             self.connection = connect(folder.database if folder else ":memory:")
             self.installation = installation(self.connection)
+            if text:
+                rules.keep(self.connection, topology.hash, text)
             types = compose.event_types(topology)
             self.host = EmbeddedHost(
                 self.connection,
@@ -68,6 +81,7 @@ class Embedded:
         self._client = Client()
         self._delivery = self._delivery_loop()
         self.host.watch(OUTBOX.name, self._committed_calls)
+        self.view = self._open_view()
         self.runner.start()
 
     async def stop(self) -> None:
@@ -76,14 +90,21 @@ class Embedded:
         await self._delivery.cancel_all()
         await self.runner.stop()
         await self._client.close()
+        if self.view is not None:
+            await self.view.stop()
         self.connection.close()
         self._let_go()
 
-    async def reload(self, topology: Topology) -> None:
+    async def reload(self, topology: Topology, text: str) -> None:
         """Go on under other rules from the next epoch; calls under way end under the old ones."""
         self.topology = topology
         agents = compose.agents(topology, self._wires())
-        await self.runner.between_epochs(lambda: self.host.replace_agents(agents))
+
+        def replace_agents() -> None:
+            rules.keep(self.connection, topology.hash, text)
+            self.host.replace_agents(agents)
+
+        await self.runner.between_epochs(replace_agents)
         self._delivery = self._delivery_loop()
 
     @property
@@ -99,6 +120,20 @@ class Embedded:
         if self.clock.jump_ms:
             found.append(f"the wall clock jumped by {self.clock.jump_ms} ms: check it and restart")
         return found
+
+    def _open_view(self) -> View | None:
+        if self.folder is None:
+            return None
+        topics = self.topology.topics
+        view = View(
+            LogReader(self.folder.database),
+            self.folder.path / VIEW,
+            identity=self.installation,
+            retention_ms={name: self.topology.retention_ms(name) for name in topics},
+        )
+        self.runner.on_commit(view.nudge)
+        view.start()
+        return view
 
     def _wires(self) -> Wiring:
         return compose.wiring(

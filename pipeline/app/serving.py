@@ -19,8 +19,9 @@ from pipeline.edge.server import build, serve
 from pipeline.hosts.embedded.folder import SERVER
 from pipeline.topology.declared import Topology
 
-Reload = Callable[[], Topology | None]
-"""Reads topology.yaml again; None where it does not lint, which it has said by itself."""
+Reload = Callable[[], tuple[Topology, str] | None]
+"""Reads topology.yaml again: what it declares, and its text; None where it does not lint, which
+it has said by itself."""
 
 
 class Serving(Struct, kw_only=True):
@@ -80,14 +81,16 @@ def _edge(serving: Serving) -> Any:
             tenants={name: spec.tokens for name, spec in topology.tenants.items()},
             operator_token=serving.token,
             readiness=embedded.complaints,
+            view=embedded.view,
+            topology=topology,
         )
     )
 
 
 async def _reload(serving: Serving, face: Face) -> None:
-    topology = serving.reload()
-    if topology is not None:
-        await serving.embedded.reload(topology)
+    found = serving.reload()
+    if found is not None:
+        await serving.embedded.reload(*found)
         face.app = _edge(serving)
 
 

@@ -24,7 +24,7 @@ def start(*, listen: str, data: Path | None, config: Path | None, is_dry: bool) 
     """Run until a signal. Raises TocsinError where it cannot begin."""
     settings = read_settings()
     path = config or settings.config or locate("topology.yaml")
-    topology = load_file(path)
+    topology, text = load_file(path)
     host, port = address(listen or settings.listen)
     if not is_loopback(host) and settings.token is None:
         raise UsageError(
@@ -33,6 +33,7 @@ def start(*, listen: str, data: Path | None, config: Path | None, is_dry: bool) 
     embedded = Embedded(
         topology,
         Folder(data or settings.data),
+        text=text,
         events_url=settings.pagerduty_events_url,
         is_dry=is_dry,
     )
@@ -54,12 +55,13 @@ def _run(serving: Serving) -> None:
         runner.run(serve_until_signalled(serving))
 
 
-def load_file(path: Path) -> Topology:
-    """The Topology of a file, its secrets resolved. Raises TopologyError."""
-    return load(read(path), str(path), secret_resolver(path.parent))
+def load_file(path: Path) -> tuple[Topology, str]:
+    """The Topology of a file, its secrets resolved, and its text. Raises TopologyError."""
+    text = read(path)
+    return load(text, str(path), secret_resolver(path.parent)), text
 
 
-def _reload(path: Path) -> Topology | None:
+def _reload(path: Path) -> tuple[Topology, str] | None:
     try:
         return load_file(path)
     except TopologyError as error:
