@@ -17,11 +17,12 @@ from pipeline import registry
 from pipeline.topology import builtin
 from pipeline.topology.complaint import Complaint, TopologyError, in_order
 from pipeline.topology.declared import AgentSpec, Defaults, Observe, TenantSpec, TopicSpec, Topology
+from pipeline.topology.kinds import MAPPING, shown
 from pipeline.topology.lint import check_references
 from pipeline.topology.nearest import did_you_mean
 from pipeline.topology.secrets import Resolve
 from pipeline.topology.sections import check_stages, shape_section
-from pipeline.topology.shape import BAD, MAPPING, Shaper, shown
+from pipeline.topology.shape import BAD, Shaper
 from pipeline.topology.tree import Node, parse
 
 VERSION: Final = 1

@@ -9,8 +9,9 @@ from pipeline import registry
 from pipeline.domain.errors import UsageError
 from pipeline.domain.wiring import Wiring
 from pipeline.stages.route.config import NOBODY
+from pipeline.topology.kinds import MAPPING
 from pipeline.topology.nearest import did_you_mean
-from pipeline.topology.shape import BAD, MAPPING, Shaper
+from pipeline.topology.shape import BAD, Shaper
 from pipeline.topology.tree import Node
 
 RECEIVERS_MAX: Final = 1_000

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
@@ -18,14 +18,13 @@ from msgspec import NODEFAULT
 from msgspec import inspect as types
 
 from pipeline.domain.secret import Secret
-from pipeline.domain.units import Duration, Rate, Size, decode_unit
+from pipeline.domain.units import decode_unit
+from pipeline.topology.blame import blame
 from pipeline.topology.complaint import Complaint, Path, render_path
+from pipeline.topology.kinds import MAPPING, UNITS, is_scalar, shown, takes, word_of
 from pipeline.topology.nearest import did_you_mean, nearest
 from pipeline.topology.secrets import REFERENCE_HINT, MissingSecret, Resolve, is_reference
 from pipeline.topology.tree import Node
-
-SHOWN_CHARACTERS_MAX: Final = 60
-"""So much of a wrong value is shown in a complaint."""
 
 
 class _Bad:
@@ -35,13 +34,6 @@ class _Bad:
 BAD: Final = _Bad()
 MISSING: Final = Secret("")
 """What stands in for a secret that is not there, where that is only a warning."""
-
-MAPPING: Final = "a mapping (name: value)"
-_UNITS: Final = {
-    Duration: "a duration, such as 10m or 1h30m",
-    Size: "a size, such as 20kB or 32MiB",
-    Rate: "a rate, such as 120/m",
-}
 
 
 class Shaper:
@@ -164,7 +156,7 @@ class Shaper:
         try:
             return decode_unit(kind.cls, node.value if is_scalar(node) else None)
         except ValueError:
-            return self.wrong(node, path, _UNITS.get(kind.cls, kind.cls.__name__))
+            return self.wrong(node, path, UNITS.get(kind.cls, kind.cls.__name__))
 
     def _secret(self, node: Node, path: Path) -> Any:
         if not isinstance(node.value, str):
@@ -263,30 +255,13 @@ class Shaper:
         return BAD if troubles else made
 
     def _union(self, kind: types.UnionType, node: Node, path: Path) -> Any:
-        fitting = [each for each in kind.types if _takes(each, node)]
+        fitting = [each for each in kind.types if takes(each, node)]
         if fitting:
             return self.fit(fitting[0], node, path)
         wanted = [each for each in kind.types if not isinstance(each, types.NoneType)]
         if len(wanted) == 1:
             return self.fit(wanted[0], node, path)
-        return self.wrong(node, path, " or ".join(_word(each) for each in wanted))
-
-
-def is_scalar(node: Node) -> bool:
-    """Whether a node is neither a list nor a mapping."""
-    return not isinstance(node.value, dict | list)
-
-
-def shown(node: Node) -> str:
-    """A value as a complaint shows it: cut, and never more than its kind if it is nested."""
-    if isinstance(node.value, dict):
-        return "a mapping"
-    if isinstance(node.value, list):
-        return "a list"
-    if node.value is None:
-        return "nothing"
-    text = repr(node.value) if isinstance(node.value, str) else str(node.value).lower()
-    return text if len(text) <= SHOWN_CHARACTERS_MAX else text[: SHOWN_CHARACTERS_MAX - 1] + "…"
+        return self.wrong(node, path, " or ".join(word_of(each) for each in wanted))
 
 
 def _unchecked(cls: type[Any]) -> type[Any]:
@@ -295,64 +270,5 @@ def _unchecked(cls: type[Any]) -> type[Any]:
     return msgspec.defstruct(cls.__name__, [], bases=(cls,), namespace=namespace, frozen=True)
 
 
-def blame(text: str, node: Node) -> Path:
-    """Where an error of a whole Struct points to: the key it begins with, the text it quotes."""
-    members = node.value if isinstance(node.value, dict) else {}
-    word = text.partition(" ")[0].strip("`'\":")
-    first: Path = (word,) if word in members else ()
-    quoted: Path = ()
-    length = 2
-    for path, value in _texts_near(members):
-        if path[: len(first)] == first and length < len(value) and value in text:
-            quoted, length = path, len(value)
-    return quoted or first
-
-
-def _texts_near(members: dict[str, Node]) -> Iterator[tuple[Path, str]]:
-    for key, node in members.items():
-        if isinstance(node.value, str):
-            yield (key,), node.value
-        elif isinstance(node.value, list):
-            for index, member in enumerate(node.value):
-                if isinstance(member.value, str):
-                    yield (key, index), member.value
-
-
 def _has_default(each: types.Field) -> bool:
     return each.default is not NODEFAULT or each.default_factory is not NODEFAULT
-
-
-def _takes(kind: types.Type, node: Node) -> bool:
-    """Whether a member of a union is meant by a node, judged by the kind of YAML."""
-    while isinstance(kind, types.Metadata):
-        kind = kind.type
-    value = node.value
-    if isinstance(kind, types.LiteralType):
-        return is_scalar(node) and value in kind.values
-    wanted: Any = _YAML_KINDS.get(type(kind), ())
-    if isinstance(value, bool) and type(kind) in (types.IntType, types.FloatType):
-        return False
-    return isinstance(value, wanted)
-
-
-_YAML_KINDS: Final[dict[type, Any]] = {
-    types.NoneType: type(None),
-    types.StrType: str,
-    types.BoolType: bool,
-    types.IntType: int,
-    types.FloatType: (int, float),
-    types.CustomType: str,
-    types.DictType: dict,
-    types.StructType: dict,
-    types.ListType: list,
-    types.VarTupleType: list,
-}
-
-
-def _word(kind: types.Type) -> str:
-    if isinstance(kind, types.LiteralType):
-        return "/".join(str(value) for value in kind.values)
-    if isinstance(kind, types.CustomType):
-        return _UNITS.get(kind.cls, "a reference to a secret")
-    words = {dict: "a mapping", list: "a list", str: "a text", bool: "true or false"}
-    return words.get(_YAML_KINDS.get(type(kind), ()), "a number")

@@ -68,6 +68,18 @@ class Node(Struct, frozen=True, eq=False):
         return node
 
 
+def member_of(node: Node | None, key: str) -> Node | None:
+    """What stands under a key; nothing where `node` is no mapping or has no such key."""
+    return node.value.get(key) if node is not None and isinstance(node.value, dict) else None
+
+
+def texts_of(node: Node | None) -> tuple[str, ...]:
+    """The members of a list, by their positions; what is no text is an empty one."""
+    if node is None or not isinstance(node.value, list):
+        return ()
+    return tuple(each.value if isinstance(each.value, str) else "" for each in node.value)
+
+
 class _Stop(Exception):  # ends the reading of a file that cannot be read on
     def __init__(self, reason: str, hint: str, line: int, column: int) -> None:
         super().__init__(reason)
