@@ -11,7 +11,7 @@ Source: github.com/prometheus/alertmanager, matcher/parse and matcher/compat.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Final
 
 from pipeline.domain.alert import Alert
@@ -132,7 +132,8 @@ def label_set(alert: Alert) -> dict[str, str]:
 
 def label_set_of_incident(incident: Incident) -> dict[str, str]:
     """What matchers see of an incident: the labels that its alerts share, and over them its
-    own fields where not ""; of its listed alerts' name and instance what is common to all.
+    own fields where not "" (service and places are its first alert's); of its listed alerts'
+    name and instance what is common to all.
 
     `status` is firing or resolved; `tenant` and `rule` are there too.
     """
@@ -151,9 +152,14 @@ def label_set_of_incident(incident: Incident) -> dict[str, str]:
     return known
 
 
-def label_set_of_listed(incident: Incident, ref: AlertRef) -> dict[str, str]:
-    """What matchers see of one listed alert: what all alerts share, and over it its own."""
-    known = _common(incident)
+def label_set_of_listed(
+    incident: Incident, ref: AlertRef, shared: Collection[str] = ()
+) -> dict[str, str]:
+    """What matchers see of one listed alert: what all alerts share, and over it its own.
+
+    `shared` are the fields that never differ within an incident: those of the scope.
+    """
+    known = _shared(incident, shared)
     _put_name(known, ref.name)
     known["severity"] = ref.severity
     known["status"] = ref.status
@@ -165,9 +171,9 @@ def label_set_of_listed(incident: Incident, ref: AlertRef) -> dict[str, str]:
     return known
 
 
-def label_set_of_unlisted(incident: Incident) -> dict[str, str]:
+def label_set_of_unlisted(incident: Incident, shared: Collection[str] = ()) -> dict[str, str]:
     """What is known of an alert that an incident counts and does not list."""
-    known = _common(incident)
+    known = _shared(incident, shared)
     known["status"] = "firing"
     return known
 
@@ -176,18 +182,27 @@ _ALERT_FIELDS: Final = (
     "severity", "status", "service", "environment", "region", "cluster", "namespace", "host",
     "instance", "source",
 )  # fmt: skip
-_INCIDENT_FIELDS: Final = ("environment", "region", "cluster", "tenant", "rule")
+_PLACES: Final = ("environment", "region", "cluster")
 
 
-def _common(incident: Incident) -> dict[str, str]:
+def _common(incident: Incident, places: Iterable[str] = _PLACES) -> dict[str, str]:
     known = dict(incident.labels)
-    for name in _INCIDENT_FIELDS:
+    for name in places:
         value = getattr(incident, name)
         if value:
             known[name] = value
+    known["tenant"] = incident.tenant
+    known["rule"] = incident.rule
     if incident.is_test:
         known["is_test"] = "true"
     return known
+
+
+def _shared(incident: Incident, shared: Collection[str]) -> dict[str, str]:
+    """What holds for every alert: an incident's places are its first alert's."""
+    if incident.alert_count <= 1:
+        return _common(incident)
+    return _common(incident, [name for name in _PLACES if name in shared])
 
 
 def _put_name(known: dict[str, str], name: str) -> None:

@@ -24,4 +24,6 @@ def build(wiring: Wiring) -> RouteStage:
         },
         batching=frozenset(name for name, receiver in receivers.items() if receiver.batch),
     )
-    return RouteStage(tree, Inhibitions(wiring.sections.get("inhibit") or ()))
+    return RouteStage(
+        tree, Inhibitions(wiring.sections.get("inhibit") or (), wiring.scope), wiring.scope
+    )

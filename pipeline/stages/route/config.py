@@ -12,6 +12,9 @@ from pipeline.domain.units import Duration
 NOBODY: Final = "none"
 """The receiver that stands for silence on purpose."""
 
+DEFAULT_SCOPE: Final = ("environment", "region")
+"""The labels of a scope where topology.yaml says nothing."""
+
 REPEATS_ITSELF: Final = frozenset({"pagerduty"})
 """Sinks that escalate by themselves: not repeated to unless their receiver says `repeat`."""
 

@@ -10,7 +10,7 @@ even a negative one, and two unknown ones are not equal. So in doubt somebody is
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from msgspec import Struct
@@ -45,9 +45,13 @@ class FiringAlert(Struct, frozen=True):
         return tuple([self.labels.get(name, "") for name in names])
 
 
-def firing_alerts(incident: Incident, fields: tuple[str, ...] = OWN) -> tuple[FiringAlert, ...]:
+def firing_alerts(
+    incident: Incident, scope: Collection[str], fields: tuple[str, ...] = OWN
+) -> tuple[FiringAlert, ...]:
     """Those of an incident; none where it is over or nothing fires now.
 
+    `scope` are the labels of a scope: an incident's environment, region and cluster are its
+    first alert's, and hold for the others only where the scope sees to it.
     Alerts that are the same in `fields` stand for each other: who asks for fewer labels gets
     fewer of them.
     """
@@ -56,7 +60,10 @@ def firing_alerts(incident: Incident, fields: tuple[str, ...] = OWN) -> tuple[Fi
     is_whole = incident.alert_count <= 1
     firing = [ref for ref in incident.alerts if ref.status == "firing"]
     distinct = {tuple([getattr(ref, name) for name in fields]): ref for ref in firing}
-    found = [FiringAlert(label_set_of_listed(incident, ref), is_whole) for ref in distinct.values()]
+    found = [
+        FiringAlert(label_set_of_listed(incident, ref, scope), is_whole)
+        for ref in distinct.values()
+    ]
     if len(firing) < incident.firing_count:
-        found.append(FiringAlert(label_set_of_unlisted(incident), is_whole=False))
+        found.append(FiringAlert(label_set_of_unlisted(incident, scope), is_whole=False))
     return tuple(found)

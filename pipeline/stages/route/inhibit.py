@@ -6,13 +6,13 @@ does so too (nor by itself). An incident never mutes its own alerts.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from pipeline.domain.ids import digest64
 from pipeline.domain.incident import Incident
 from pipeline.domain.matchers import parse_all
-from pipeline.stages.route.config import INHIBITIONS_MAX, Inhibition
+from pipeline.stages.route.config import DEFAULT_SCOPE, INHIBITIONS_MAX, Inhibition
 from pipeline.stages.route.firing import OWN, FiringAlert, firing_alerts
 from pipeline.stages.route.tables import Fact
 
@@ -43,7 +43,10 @@ class Compiled:
 class Inhibitions:
     """The section `inhibit`. Raises ValueError for more than INHIBITIONS_MAX."""
 
-    def __init__(self, inhibitions: Iterable[Inhibition]) -> None:
+    def __init__(
+        self, inhibitions: Iterable[Inhibition], scope: Collection[str] = DEFAULT_SCOPE
+    ) -> None:
+        self._scope = scope
         self._all = [Compiled(each, at) for at, each in enumerate(inhibitions, 1)]
         if len(self._all) > INHIBITIONS_MAX:
             raise ValueError(f"inhibit: {len(self._all)} of them, {INHIBITIONS_MAX} are allowed")
@@ -60,7 +63,7 @@ class Inhibitions:
         found: dict[Fact, None] = {}
         if incident.is_test:
             return ()
-        for alert in firing_alerts(incident, self._fields):
+        for alert in firing_alerts(incident, self._scope, self._fields):
             for each in self._all:
                 if not alert.matches(each.source):
                     continue

@@ -18,10 +18,13 @@ _LINKS: Final = (
     ("runbook_url", "Runbook"),
     ("runbook", "Runbook"),
     ("dashboard_url", "Dashboard"),
+    ("dashboard", "Dashboard"),
     ("dashboardURL", "Dashboard"),
+    ("panel_url", "Panel"),
     ("panelURL", "Panel"),
     ("generator_url", "Source"),
     ("generatorURL", "Source"),
+    ("silence_url", "Silence"),
     ("silenceURL", "Silence"),
 )
 _IMAGES: Final = ("image_url", "imageURL")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from msgspec.structs import replace
 
 from pipeline.domain.alert import Alert, severity_rank
@@ -54,7 +56,7 @@ def notification_of(
         alerts=alerts,
         labels=incident.labels,
         annotations=incident.annotations,
-        links=links_of(incident.annotations),
+        links=links_of(_annotations(incident, cause)),
         why=why,
         starts_at_ms=incident.starts_at_ms,
         received_at_ms=cause.received_at_ms if isinstance(cause, Alert) else 0,
@@ -63,6 +65,13 @@ def notification_of(
         origin=origin.text if origin.topic else incident.origin,
         is_test=incident.is_test,
     )
+
+
+def _annotations(incident: Incident, cause: object) -> Mapping[str, str]:
+    """The incident's, and those of the alert that caused it: an incident keeps only a few."""
+    if isinstance(cause, Alert):
+        return {**cause.annotations, **incident.annotations}
+    return incident.annotations
 
 
 def told(

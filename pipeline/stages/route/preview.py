@@ -10,6 +10,7 @@ from msgspec import Struct
 from pipeline.domain.incident import Incident
 from pipeline.domain.silence import Silence
 from pipeline.oncall.maintenance import Calendar, Window
+from pipeline.stages.route.config import DEFAULT_SCOPE
 from pipeline.stages.route.firing import firing_alerts
 from pipeline.stages.route.silences import read_matchers
 
@@ -33,9 +34,14 @@ class Preview(Struct, frozen=True, kw_only=True):
 
 
 def preview(
-    silence: Silence, incidents: Iterable[Incident], now_ms: int, windows_max: int = 5
+    silence: Silence,
+    incidents: Iterable[Incident],
+    now_ms: int,
+    windows_max: int = 5,
+    scope: tuple[str, ...] = DEFAULT_SCOPE,
 ) -> Preview:
-    """Compare a silence with the incidents of its tenant as if it were active now.
+    """Compare a silence with the incidents of its tenant as if it were active now. `scope` is
+    topology.yaml's.
 
     Raises ValueError, saying what to write, where the silence cannot be accepted: a matcher, a
     rule, a time zone or its times; or where it is over.
@@ -48,7 +54,7 @@ def preview(
     muted: list[str] = []
     partly: list[str] = []
     for incident in incidents:
-        alerts = firing_alerts(incident) if incident.tenant == silence.tenant else ()
+        alerts = firing_alerts(incident, scope) if incident.tenant == silence.tenant else ()
         matched = sum(alert.matches(matchers) for alert in alerts)
         if matched:
             (muted if matched == len(alerts) else partly).append(incident.incident_id)

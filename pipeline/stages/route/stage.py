@@ -11,6 +11,7 @@ from pipeline.domain.matchers import label_set_of_incident
 from pipeline.domain.notification import Receipt
 from pipeline.domain.stage import INCIDENTS, Context, TableSpec, Update, Wake
 from pipeline.stages.route import mute, sources
+from pipeline.stages.route.config import DEFAULT_SCOPE
 from pipeline.stages.route.firing import firing_alerts
 from pipeline.stages.route.inhibit import Inhibitions
 from pipeline.stages.route.look import Look
@@ -29,8 +30,11 @@ class RouteStage:
     accepts = (Update,)
     tables: tuple[TableSpec[Any], ...] = (SOURCES, HELD_BACK)
 
-    def __init__(self, tree: Tree, inhibitions: Inhibitions) -> None:
+    def __init__(
+        self, tree: Tree, inhibitions: Inhibitions, scope: tuple[str, ...] = DEFAULT_SCOPE
+    ) -> None:
         self._tree = tree
+        self._scope = scope
         self._inhibitions = inhibitions
         self._silences = Silences()
 
@@ -65,9 +69,8 @@ class RouteStage:
     def _muted(self, incident: Incident, ctx: Context) -> mute.Mute:
         self._silences.refresh(ctx.lookup(SILENCES), ctx.now_ms)
         others = sources.others(incident, ctx) if self._inhibitions else []
-        found = mute.decide(
-            incident, firing_alerts(incident), self._silences, self._inhibitions, others, ctx.now_ms
-        )
+        alerts = firing_alerts(incident, self._scope)
+        found = mute.decide(incident, alerts, self._silences, self._inhibitions, others, ctx.now_ms)
         sources.hold_back(incident, found.inhibitors, ctx)
         return found
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from pipeline.domain.silence import Silence
 from pipeline.stages.route.config import Inhibition, Route
+from pipeline.stages.route.inhibit import SOURCES_MAX
 from pipeline.stages.route.tables import HELD_BACK, SOURCES
 from tests.stages.route.world import SCOPE, World, ref, said
 
@@ -200,3 +201,46 @@ def test_a_source_that_reopens_mutes_again_and_a_test_mutes_nothing() -> None:
     world = World(ROOT, (HOST_DOWN,))
     world.open(1, name="HostDown", is_test=True)
     assert len(world.open(2, name="Slow", severity="warning")) == 1
+
+
+def test_a_snooze_that_ends_while_muted_is_told_after_the_silence() -> None:
+    world = World(ROOT)
+    world.open()
+    world.command("snooze", snoozed_until_ms=world.chain.now_ms + 60_000)
+    world.silence("s1", "alertname=Down", for_ms=HOUR_MS)
+    assert world.advance("30m") == []
+    assert said(world.advance("31m")) == [("on-call", "trigger", 2)]
+    assert world.advance("12h") == []
+
+
+def test_a_muted_incident_is_not_written_anew_while_nothing_changes() -> None:
+    world = World(ROOT)
+    world.silence("s1", "alertname=Down", for_ms=HOUR_MS)
+    world.advance(1)
+    world.open()
+    world.chain.outputs("incidents")
+    world.chain.outputs("audit")
+    world.advance("59m")
+    assert world.chain.outputs("incidents") == []
+    assert world.chain.outputs("audit") == []
+
+
+def test_sources_beyond_the_limit_mute_nothing_and_are_counted() -> None:
+    world = World(ROOT, (HOST_DOWN,))
+    for number in range(1, SOURCES_MAX + 2):
+        world.open(number, name="HostDown", labels={"host": f"h{number}"})
+    assert len(world.chain.table(SOURCES)) == SOURCES_MAX
+    assert world.chain.reasons["route.sources_full"] == 1
+    last = {"host": f"h{SOURCES_MAX + 1}"}
+    assert len(world.open(9_999, name="Slow", severity="warning", labels=last)) == 1
+
+
+def test_the_place_of_the_first_alert_holds_for_others_only_where_the_scope_says_so() -> None:
+    refs = (ref("Down", fingerprint="1"), ref("Down", fingerprint="2"))
+    where = {"cluster": "a", "region": "eu"}
+    for matcher, expected in (("region=eu", 0), ("cluster=a", 1)):
+        world = World(ROOT)
+        world.silence("s1", matcher)
+        world.advance(1)
+        assert len(world.open(1, alerts=refs, **where)) == expected, matcher
+        assert world.open(2, **where) == [], "of a single alert both are known"

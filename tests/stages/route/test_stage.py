@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pipeline.domain.units import Duration
 from pipeline.stages.route.config import Route
+from pipeline.stages.route.look import DELIVERIES_MAX
 from tests.stages.route.world import INCIDENT, World, receiver, said
 
 ON_CALL = Route(receiver="on-call")
@@ -164,3 +165,67 @@ def test_min_severity_holds_back_until_it_is_reached() -> None:
     assert world.open(severity="warning") == []
     assert world.lines() == ["route.too_low"]
     assert said(world.alert(severity="error")) == [("on-call", "trigger", 1)]
+
+
+def test_what_gets_worse_after_an_acknowledgement_is_told_and_left_to_its_owner() -> None:
+    world = World(Route(receiver="on-call", repeat=Duration.parse("1h")))
+    world.open(severity="warning")
+    world.advance("1m")
+    world.acknowledge()
+    world.advance("1m")
+    assert said(world.alert(severity="critical")) == [("on-call", "trigger", 3)]
+    assert world.alert(event_count=9) == [], "no second acknowledgement for one"
+    assert world.advance("12h") == []
+
+
+def test_getting_worse_and_an_acknowledgement_at_once_are_both_told() -> None:
+    world = World(ON_CALL)
+    world.open(severity="warning")
+    world.advance("1m")
+    world.change(severity="critical")
+    assert [action for _, action, _ in said(world.acknowledge())] == [
+        "acknowledge",
+        "trigger",
+        "acknowledge",
+    ]
+    assert world.alert() == []
+
+
+def test_acknowledged_off_is_silent_with_its_reason() -> None:
+    world = World(Route(receiver="on-call", acknowledged=False))
+    world.open()
+    assert world.acknowledge() == []
+    assert world.lines() == ["route.first", "route.acknowledged_off"]
+    assert said(world.resolve()) == [("on-call", "resolve", 2)]
+
+
+def test_what_somebody_has_already_is_not_told_to_further_receivers() -> None:
+    root = Route(receiver="on-call", routes=(Route(match=('team="b"',), receiver="b"),))
+    world = World(root)
+    world.open()
+    world.acknowledge()
+    assert world.alert(labels={"team": "b"}) == []
+    assert world.lines()[-2:] == ["route.owned", "route.rerouted"]
+
+
+def test_receivers_beyond_the_limit_are_not_told_and_the_incident_says_so() -> None:
+    world = World(
+        Route(
+            receiver="root",
+            routes=tuple(Route(match=(f"n={at}",), receiver=f"r{at}") for at in range(60)),
+        )
+    )
+    world.open(labels={"n": "0"})
+    told = sum(len(world.alert(labels={"n": str(at)})) for at in range(1, 60))
+    assert told == DELIVERIES_MAX - 1
+    assert world.lines()[-2] == "route.full"
+    assert len(world.resolve()) == DELIVERIES_MAX
+
+
+def test_links_of_the_alert_that_caused_it_are_sent_along() -> None:
+    world = World(ON_CALL)
+    world.annotations = {"image_url": "https://img.example/a.png"}
+    [first] = world.open()
+    assert [(link.href, link.is_image) for link in first.links] == [
+        ("https://img.example/a.png", True)
+    ]

@@ -69,6 +69,7 @@ class World:
             Wiring(sections={"routes": root, "inhibit": inhibit, "receivers": receivers or {}})
         )
         self.chain = Chain([self.hand, stage], lookups={"silences": silences or {}})
+        self.annotations: dict[str, str] = {}
         self.sent: list[Notification] = []
 
     def open(self, n: int = 1, **facts: Any) -> list[Notification]:
@@ -104,6 +105,7 @@ class World:
                 name="Down",
                 source_id=f"{SCOPE}.{n}",
                 received_at_ms=self.chain.now_ms,
+                annotations=self.annotations,
             ),
         )
 
