@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from typing import Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, field
 
 from pipeline.codec import encode
 from pipeline.domain import record as header
-from pipeline.domain.deadletter import DETAIL_SIZE_MAX, DeadLetter, Rejected
+from pipeline.domain.deadletter import DETAIL_SIZE_MAX, DeadLetter
 from pipeline.domain.record import DEFAULT_TENANT
 from pipeline.domain.store import Output
-from pipeline.edge.members import member_bytes
+from pipeline.edge.members import Kept, split
 from pipeline.stages.ingest import Draft, IngestConfig, Parsed, draft_fingerprint, encode_draft
 from pipeline.stages.ingest.cut import within_limits
 
@@ -26,18 +26,24 @@ NATIVE: Final = "native"
 RECORD_SIZE_BYTES_MAX: Final = 500_000
 """An alert over this is cut to the limits of `ingest` at once, to stay below Kafka's 1 MB."""
 
+FAULTS_SHOWN_MAX: Final = 20
+"""Faults named where one dead letter holds several of them."""
+
 KEPT_SIZE_BYTES_MAX: Final = 900_000
 """So many bytes of a refused member are kept on dead-letters."""
 
 
 class Delivery(Struct, frozen=True, kw_only=True):
-    """What one request says of all its alerts."""
+    """What one request says of all its alerts. `attributes` are headers without which what it
+    brought cannot be read again.
+    """
 
     tenant: str = DEFAULT_TENANT
     source: str = ""
     format_name: str = NATIVE
     idempotency_key: str = ""
     trace_id: str = ""
+    attributes: dict[str, str] = field(default_factory=dict)
 
     def headers(self) -> dict[str, str]:
         """The headers of its records: one dict for all, since a log packs equal ones once."""
@@ -58,9 +64,8 @@ def records_of(
     headers = delivery.headers()
     records = [record_of(draft, headers, config) for draft in parsed.drafts]
     if parsed.rejected:
-        values = member_bytes(body, [bad.index for bad in parsed.rejected])
-        for number, (bad, value) in enumerate(zip(parsed.rejected, values, strict=True)):
-            records.append(_dead_letter(bad, number, value, delivery, now_ms))
+        for number, kept in enumerate(split(body, parsed.rejected)):
+            records.append(_dead_letter(kept, number, delivery, now_ms))
     return records
 
 
@@ -73,12 +78,13 @@ def record_of(draft: Draft, headers: dict[str, str], config: IngestConfig) -> Ou
     return Output(topic=RAW_ALERTS, key=key, value=value, headers=headers)
 
 
-def _dead_letter(
-    bad: Rejected, number: int, value: bytes, delivery: Delivery, now_ms: int
-) -> Output:
-    headers = delivery.headers() | {header.FORMAT: delivery.format_name}
-    path = f"{bad.path}: " if bad.path else ""
-    detail = path + bad.detail
+def _dead_letter(kept: Kept, number: int, delivery: Delivery, now_ms: int) -> Output:
+    headers = delivery.headers() | {header.FORMAT: delivery.format_name} | delivery.attributes
+    first, value = kept.faults[0], kept.value
+    faults = kept.faults[:FAULTS_SHOWN_MAX]
+    detail = "; ".join(f"{bad.path}: {bad.detail}" if bad.path else bad.detail for bad in faults)
+    if len(kept.faults) > len(faults):
+        detail += f"; and {len(kept.faults) - len(faults)} more"
     if len(value) > KEPT_SIZE_BYTES_MAX:
         detail += f" (of its {len(value)} bytes the first {KEPT_SIZE_BYTES_MAX} are kept)"
         value = value[:KEPT_SIZE_BYTES_MAX]
@@ -87,13 +93,13 @@ def _dead_letter(
         topic=RAW_ALERTS,
         partition=-1,
         offset=-1,
-        index=bad.index,
+        index=first.index if len(kept.faults) == 1 else -1,
         key="",
         value=value,
         headers=headers,
         agent="edge",
         stage="ingest",
-        reason=bad.reason,
+        reason=first.reason,
         detail=detail[-DETAIL_SIZE_MAX:],
         at_ms=now_ms,
         tenant=delivery.tenant,
@@ -118,13 +124,17 @@ class Accepted(Struct, frozen=True, kw_only=True, omit_defaults=True):
     refused: Sequence[Refused]
     trace_id: str
     skipped: Sequence[str] = ()
+    cut_by_sender: int = 0
 
 
 def answer_of(parsed: Parsed, trace_id: str) -> bytes:
     """The body of a 202."""
     refused = [Refused(bad.index, bad.path, bad.detail) for bad in parsed.rejected]
-    return msgspec.json.encode(
-        Accepted(
-            accepted=len(parsed.drafts), refused=refused, trace_id=trace_id, skipped=parsed.skipped
-        )
+    answer = Accepted(
+        accepted=len(parsed.drafts),
+        refused=refused,
+        trace_id=trace_id,
+        skipped=parsed.skipped,
+        cut_by_sender=parsed.cut_by_sender,
     )
+    return msgspec.json.encode(answer)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -12,7 +13,6 @@ from pipeline.edge.deps import Edge
 from pipeline.edge.problem import Problem
 
 PROBES: Final = frozenset({"/healthz", "/readyz", "/metrics", "/-/healthy", "/-/ready"})
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -46,8 +46,7 @@ class Gate:
 
 def check_host(host: str) -> None:
     """Raise Problem 403 where Host names another machine than this one."""
-    name = (urlsplit(f"//{host}").hostname or "") if _is_netloc(host) else "?"
-    if name and name not in _LOOPBACK and not name.startswith("127."):
+    if host and not _is_loopback(host):
         raise Problem(
             403,
             "forbidden",
@@ -55,12 +54,12 @@ def check_host(host: str) -> None:
         )
 
 
-def _is_netloc(host: str) -> bool:
+def _is_loopback(host: str) -> bool:
     try:
-        urlsplit(f"//{host}")
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ip_address(name).is_loopback
     except ValueError:
         return False
-    return True
 
 
 def check_origin(headers: dict[bytes, bytes]) -> None:

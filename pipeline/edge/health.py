@@ -11,7 +11,7 @@ from msgspec import Struct
 from pipeline.edge.deps import AnyRequest, TheEdge
 from pipeline.edge.problem import Problem
 
-PROMETHEUS_TEXT: Final = "text/plain; version=0.0.4; charset=utf-8"
+PROMETHEUS_TEXT: Final = "text/plain; version=0.0.4"
 
 
 class Readiness(Struct, frozen=True, kw_only=True):

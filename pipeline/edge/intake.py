@@ -16,14 +16,19 @@ from pipeline.edge.accept import Delivery, answer_of, records_of
 from pipeline.edge.access import Caller
 from pipeline.edge.body import read_body
 from pipeline.edge.deps import AnyRequest, Edge, TheEdge
+from pipeline.edge.openapi import takes
 from pipeline.edge.problem import Problem, not_found, problem_of
-from pipeline.stages.ingest import Parsed, parse
+from pipeline.stages.ingest import Draft, Parsed, parse
 from pipeline.stages.ingest.reasons import TOO_MANY
 
 BIG_BODY_BYTES: Final = 262_144
 """A body over this is read in a thread, so that small ones need not wait for it."""
 
 IDEMPOTENCY_KEY_CHARS_MAX: Final = 255
+ATTRIBUTES_MAX: Final = 50
+ATTRIBUTE_CHARS_MAX: Final = 1_000
+"""Of a CloudEvent's headers so much is kept on dead-letters."""
+
 _TRACEPARENT: Final = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -127,28 +132,50 @@ def _delivery(headers: dict[str, str], door: Door, caller: Caller) -> Delivery:
         format_name=door.format_name,
         idempotency_key=key,
         trace_id=found[1] if found else secrets.token_hex(16),
+        attributes=attributes_of(headers) if door is CLOUDEVENTS else {},
     )
 
 
-@post("/api/v1/alerts", summary="Send alerts in the native format", tags=["alerts"])
+def attributes_of(headers: dict[str, str]) -> dict[str, str]:
+    """The headers of a CloudEvent in HTTP's binding: its attributes and its content type."""
+    found = {
+        name: value[:ATTRIBUTE_CHARS_MAX]
+        for name, value in headers.items()
+        if name.startswith("ce-") or name == "content-type"
+    }
+    return dict(list(found.items())[:ATTRIBUTES_MAX])
+
+
+@post(
+    "/api/v1/alerts",
+    status_code=202,
+    summary="Send alerts in the native format",
+    tags=["alerts"],
+    operation_class=takes(Draft, is_batch=True),
+)
 async def post_alerts(request: AnyRequest, edge: TheEdge) -> Response[bytes]:
     """An alert or an array of them. 202 once they are durable, with what was refused."""
     return await take(request, edge, NATIVE)
 
 
-@post("/api/v1/ingest/alertmanager", summary="Alertmanager's webhook", tags=["alerts"])
+@post(
+    "/api/v1/ingest/alertmanager",
+    status_code=202,
+    summary="Alertmanager's webhook",
+    tags=["alerts"],
+)
 async def post_webhook(request: AnyRequest, edge: TheEdge) -> Response[bytes]:
     """The `webhook_configs` of Alertmanager, version 4. A limit is a 503, which it repeats."""
     return await take(request, edge, WEBHOOK)
 
 
-@post("/api/v1/ingest/cloudevents", summary="CloudEvents 1.0", tags=["alerts"])
+@post("/api/v1/ingest/cloudevents", status_code=202, summary="CloudEvents 1.0", tags=["alerts"])
 async def post_cloudevents(request: AnyRequest, edge: TheEdge) -> Response[bytes]:
     """Binary, structured or a batch."""
     return await take(request, edge, CLOUDEVENTS)
 
 
-@post("/api/v1/ingest/{source:str}", summary="A generic source", tags=["alerts"])
+@post("/api/v1/ingest/{source:str}", status_code=202, summary="A generic source", tags=["alerts"])
 async def post_source(request: AnyRequest, edge: TheEdge, source: FromPath[str]) -> Response[bytes]:
     """JSON of the shape that `ingest.sources` of topology.yaml declares under this name."""
     if source not in edge.deps.ingest.sources:

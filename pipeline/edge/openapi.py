@@ -26,6 +26,7 @@ def takes(kind: type[Any], *, is_batch: bool = False) -> type[Operation]:
     if is_batch:
         plain = {"oneOf": [plain, {"type": "array", "items": plain}]}
 
+    @dataclass
     class Taking(Operation):
         def __post_init__(self) -> None:
             media = OpenAPIMediaType(schema=_Given(plain=plain))

@@ -111,8 +111,12 @@ async def redrive(edge: TheEdge, caller: TheCaller, dead_letter_id: FromPath[str
             "refused",
             f"it came {came}: only what came from {' or '.join(OURS)} can be redriven",
         )
-    headers = {name: letter.headers[name] for name in _CARRIED if name in letter.headers}
-    headers |= {REDRIVEN_FROM: letter.dead_letter_id}
+    headers = {
+        name: value
+        for name, value in letter.headers.items()
+        if name in _CARRIED or name.startswith(("ce-", "ce_"))
+    }
+    headers[REDRIVEN_FROM] = letter.dead_letter_id
     if letter.tenant:
         headers[header.TENANT] = letter.tenant
     record = Output(topic=letter.topic, key=letter.key, value=letter.value, headers=headers)
