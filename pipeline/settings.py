@@ -11,6 +11,7 @@ from msgspec import Struct
 
 from pipeline.domain.errors import UsageError
 from pipeline.domain.secret import Secret
+from pipeline.observe.levels import LEVELS
 from pipeline.topology.secrets import MissingSecret, Resolve
 
 PREFIX: Final = "TOCSIN_"
@@ -39,6 +40,9 @@ class Settings(Struct, frozen=True, kw_only=True):
     pagerduty_events_url: str = ""
     """TOCSIN_PAGERDUTY_EVENTS_URL: base URL of another Events server; `/v2/enqueue` is appended."""
 
+    log: str = "info"
+    """TOCSIN_LOG: the least severe lines that are logged: debug, info, warning or error."""
+
 
 _KNOWN: Final = {f"{PREFIX}{name.upper()}": name for name in Settings.__struct_fields__}
 
@@ -59,6 +63,8 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     for name in ("url", "pagerduty_events_url"):
         if name in texts:
             values[name] = _base_url(texts[name], f"{PREFIX}{name.upper()}")
+    if "log" in texts:
+        values["log"] = _level(texts["log"])
     return Settings(**values)  # type: ignore[arg-type]
 
 
@@ -105,6 +111,12 @@ def _secret_in(path: Path, reference: str) -> str:
     if not text:
         raise MissingSecret(reference, "the file is empty", hint)
     return text
+
+
+def _level(text: str) -> str:
+    if text.lower() not in LEVELS:
+        raise UsageError(f"{PREFIX}LOG must be one of {', '.join(LEVELS)}, not {text!r}")
+    return text.lower()
 
 
 def _base_url(text: str, variable: str) -> str:

@@ -24,6 +24,7 @@ def test_every_setting_is_read() -> None:
             "TOCSIN_URL": "http://tocsin.example/",
             "TOCSIN_TOKEN": "hunter2",
             "TOCSIN_PAGERDUTY_EVENTS_URL": "http://pd.example",
+            "TOCSIN_LOG": "DEBUG",
         }
     )
     assert settings.data == Path("state")
@@ -32,7 +33,13 @@ def test_every_setting_is_read() -> None:
     assert settings.url == "http://tocsin.example"
     assert settings.token == Secret("hunter2")
     assert settings.pagerduty_events_url == "http://pd.example"
+    assert settings.log == "debug"
     assert "hunter2" not in repr(settings)
+
+
+def test_an_unknown_level_of_logs_is_refused() -> None:
+    with pytest.raises(UsageError, match="TOCSIN_LOG must be one of debug, info"):
+        read_settings({"TOCSIN_LOG": "loud"})
 
 
 def test_a_wrong_url_is_refused_by_the_name_of_its_variable() -> None:
