@@ -16,6 +16,9 @@ DURATION_MS_MAX: Final = 31 * 86_400_000
 
 WINDOWS_SHOWN_MAX: Final = 100
 
+LAST_MS: Final = 2**43
+"""The latest end of a silence (in 2248): beyond the calendar's own end nothing is computed."""
+
 
 class Window(Struct, frozen=True):
     """A span of time: `start_ms` belongs to it, `end_ms` does not."""
@@ -85,6 +88,8 @@ def check_times(silence: Silence) -> None:
     """Raises ValueError, saying what to write, where a silence's times make no sense."""
     if silence.ends_at_ms <= silence.starts_at_ms:
         raise ValueError("ends_at is not after starts_at: a silence needs an end")
+    if silence.starts_at_ms < 0 or silence.ends_at_ms > LAST_MS:
+        raise ValueError("a silence lies between the years 1970 and 2248: check its times")
     if silence.rrule and not 0 < silence.duration_ms <= DURATION_MS_MAX:
         raise ValueError("a maintenance with an rrule needs a duration of up to 31 days")
     if silence.duration_ms and not silence.rrule:

@@ -110,6 +110,8 @@ def test_a_weekly_window_of_two_hours_lasts_two_hours_when_the_clock_changes() -
     ("facts", "why"),
     [
         ({"ends_at_ms": 0}, "needs an end"),
+        ({"ends_at_ms": 2**60}, "between the years"),
+        ({"starts_at_ms": -1}, "between the years"),
         ({"rrule": "FREQ=DAILY"}, "needs a duration"),
         ({"rrule": "FREQ=DAILY", "duration_ms": 32 * DAY_MS}, "needs a duration"),
         ({"duration_ms": 5}, "set ends_at"),

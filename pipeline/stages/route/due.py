@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Final
 
 from msgspec import Struct, field
 
@@ -20,6 +21,8 @@ from pipeline.domain.reason import Reason
 from pipeline.domain.units import Duration
 from pipeline.stages.route import config, reasons
 from pipeline.stages.route.tree import Hop
+
+_LAST_S: Final = 253_402_300_799
 
 
 class Due(Struct, frozen=True):
@@ -152,5 +155,5 @@ def _snoozed(incident: Incident) -> Due:
 
 
 def instant(at_ms: int) -> str:
-    """An instant for people: 2026-03-08T07:30:00Z."""
-    return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    """An instant for people: 2026-03-08T07:30:00Z; none later than the year 9999."""
+    return datetime.fromtimestamp(min(at_ms // 1000, _LAST_S), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
