@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from litestar.enums import ScopeType
@@ -32,16 +32,38 @@ class Gate:
         if scope["type"] != ScopeType.HTTP or scope["path"] in PROBES:
             await self._app(scope, receive, send)
             return
+        try:
+            self._check(scope)
+            self._edge.admission.enter()
+        except Problem as problem:
+            self._edge.deps.count("edge_refused_requests", 1, {"kind": problem.kind})
+            raise
+        try:
+            await self._app(scope, receive, self._counting(scope, send))
+        finally:
+            self._edge.admission.leave()
+
+    def _check(self, scope: Scope) -> None:
         if self._edge.access.is_open:
             headers = dict(scope["headers"])
             check_host(headers.get(b"host", b"").decode("latin-1"))
-            if str(scope["method"]) not in _READING:
+            if scope.get("method") not in _READING:
                 check_origin(headers)
-        self._edge.admission.enter()
-        try:
-            await self._app(scope, receive, send)
-        finally:
-            self._edge.admission.leave()
+
+    def _counting(self, scope: Scope, send: Send) -> Send:
+        """`send`, which also counts the answer by its route (not its path: those are without
+        bound) and the class of its status.
+        """
+        route = str(scope.get("path_template", ""))
+        count = self._edge.deps.count
+
+        async def counting(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                labels = {"route": route, "status": f"{message['status'] // 100}xx"}
+                count("edge_requests", 1, labels)
+            await send(message)
+
+        return counting
 
 
 def check_host(host: str) -> None:

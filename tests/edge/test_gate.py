@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,29 @@ async def test_readiness_names_its_complaints(tmp_path: Path) -> None:
         assert (await world.client.get("/-/ready")).status_code == 503
         assert (await world.client.get("/-/healthy")).status_code == 200
         assert (await world.client.get("/healthz")).status_code == 200
+
+
+async def test_requests_are_counted_by_route_and_refusals_by_kind(tmp_path: Path) -> None:
+    counted: dict[tuple[str, ...], float] = {}
+
+    def count(name: str, amount: float, labels: Mapping[str, str]) -> None:
+        key = (name, *labels.values())
+        counted[key] = counted.get(key, 0) + amount
+
+    async with running(tmp_path, count=count) as world:
+        await world.client.post("/api/v1/alerts", json=[GOOD, GOOD, {}])
+        await world.client.post("/api/v1/alerts", json={})
+        await world.client.get("/api/v1/incidents/0.1")
+        await world.client.get("/api/v1/incidents", headers={"Host": "evil"})
+    assert counted == {
+        ("edge_accepted_alerts", "native"): 2,
+        ("edge_refused_alerts", "native"): 1,
+        ("edge_requests", "/api/v1/alerts", "2xx"): 1,
+        ("edge_requests", "/api/v1/alerts", "4xx"): 1,
+        ("edge_requests", "/api/v1/incidents/{incident_id}", "4xx"): 1,
+        ("edge_refused_requests", "invalid"): 1,
+        ("edge_refused_requests", "forbidden"): 1,
+    }
 
 
 async def test_metrics_are_what_the_composition_renders(tmp_path: Path) -> None:

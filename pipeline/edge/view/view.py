@@ -47,6 +47,11 @@ class View:
         """Something was committed; from any thread, after every commit."""
         self.follower.nudge(is_waited_for=bool(self._waiters))
 
+    @property
+    def fault(self) -> str:
+        """Why the view does not follow; "" while it does."""
+        return self.follower.fault
+
     def catch_up(self) -> None:
         """Follow to the log's end now, in this thread; not while a thread follows."""
         self.follower.round()
