@@ -29,9 +29,9 @@ class Group(Struct, frozen=True):
 
 
 def reader(name: str) -> Callable[[Alert], str]:
-    """A function that reads the field `name` of an alert, or else its label."""
-    if name in FIELDS:
-        return lambda alert: str(getattr(alert, name))
+    """A function that reads an alert's text field `name`, or where that is "" its label."""
+    if isinstance(FIELDS.get(name), str):
+        return lambda alert: getattr(alert, name) or alert.labels.get(name, "")
     return lambda alert: alert.labels.get(name, "")
 
 
@@ -60,8 +60,15 @@ class _Compiled:
         self._version = digest64(rule.name, rule.when, *rule.group_by, str(int(rule.gap)))
 
     def group(self, alert: Alert) -> Group:
-        values = ",".join(f"{name}={read(alert)}" for name, read in self._readers)
+        values = ",".join(f"{name}={_escaped(read(alert))}" for name, read in self._readers)
         return Group(bounded(f"{self._name}:{values}"), self._name, self._gap_ms, self._version)
+
+
+def _escaped(text: str) -> str:
+    """A value in which no comma ends it, so that no two groups have one key."""
+    if "," not in text and "\\" not in text:
+        return text
+    return text.replace("\\", "\\\\").replace(",", "\\,")
 
 
 def bounded(key: str) -> str:

@@ -187,7 +187,7 @@ class Search:
         return self._graph.neighbours(service)
 
     def _place_key(self, alert: Alert, scope: str) -> str:
-        place = "/".join(read(alert) for read in self._same)
+        place = "\x1f".join(read(alert) for read in self._same)
         return f"{scope}/{bounded(place) if len(place) > KEY_SIZE_MAX else place}"
 
     def _place_kept_ms(self) -> int:

@@ -77,7 +77,7 @@ class Turns:
             is_full=ledger.is_full(),
         )
         if why is not None:
-            ctx.reason(why, name=alert.name)
+            ctx.reason(why, incident_id=row.incident_id, name=alert.name)
         case = self._placed(placement, found, alert, at_ms)
         incident_id = case.incident.incident_id
         is_new = own is None or incident_id != own.incident.incident_id
@@ -98,7 +98,8 @@ class Turns:
         counts = replace(counts, alerts=counts.alerts + is_new, events=counts.events + events)
         case = Case(case.incident, counts)
         if row.is_flapping:
-            ctx.reason(reasons.FLAPPING, name=alert.name, changes=len(row.changes))
+            changes = len(row.changes)
+            ctx.reason(reasons.FLAPPING, incident_id=incident_id, name=alert.name, changes=changes)
         if not row.is_unlisted:
             ledger.settle(with_alert(case, alert, is_new=is_new))
             return
@@ -126,8 +127,13 @@ class Turns:
         elif row.is_unlisted:
             self._unlisted(case)
         else:
-            facts = {"name": alert.name, "before": before.severity, "after": row.severity}
-            self._ctx.reason(reasons.SEVERITY, **facts)
+            self._ctx.reason(
+                reasons.SEVERITY,
+                incident_id=case.incident.incident_id,
+                name=alert.name,
+                before=before.severity,
+                after=row.severity,
+            )
             self._ledger.settle(with_alert(case, alert, is_new=False))
 
     def repeats(self, before: AlertRow, row: AlertRow, alert: Alert, why: Reason) -> None:
@@ -176,15 +182,22 @@ class Turns:
             self._unlisted(case)
             return
         self._ctx.reason(
-            ENDED_BY[turn], name=name or self.name_of(case), firing=firing_count(counts)
+            ENDED_BY[turn],
+            incident_id=case.incident.incident_id,
+            name=name or self.name_of(case),
+            firing=firing_count(counts),
         )
         self._ledger.settle(with_ended(case, fingerprint, row))
 
     def begins_to_flap(self, row: AlertRow, alert: Alert) -> None:
         """It stays firing on its incident until it is calm."""
         self.keep(replace(row, count=row.count + 1, pending=row.pending + 1))
-        self._ctx.reason(reasons.FLAPPING, name=alert.name, changes=len(row.changes))
         case = self._ledger.find(row.incident_id)
+        incident_id = case.incident.incident_id if case else ""
+        changes = len(row.changes)
+        self._ctx.reason(
+            reasons.FLAPPING, incident_id=incident_id, name=alert.name, changes=changes
+        )
         if case is not None:
             self._ledger.forward(case)
 
