@@ -1,8 +1,8 @@
 """What becomes of an entry whose call came back: its receipt, or another attempt and when.
 
 A trigger is never repeated once a resolve waits behind it: delivered after the resolve, it would
-open the incident anew. Where its call had no answer, the resolve is said twice, the second time
-after the deadline of a call, when nothing of the trigger can be on its way any more.
+open the incident anew. Where nobody knows what became of its call, a resolve called before the
+trigger can have arrived is said once more, when nothing of it can be on its way any longer.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from pipeline.domain.units import Duration
 from pipeline.stages.send.admission import UNDECLARED
 from pipeline.stages.send.arrive import LATER_SAYS_IT, MAY_HAVE_ARRIVED, RESOLVED_MEANWHILE
 from pipeline.stages.send.backoff import delay_ms
-from pipeline.stages.send.config import CALL_DEADLINE_MS, Receiver
+from pipeline.stages.send.config import Receiver
 from pipeline.stages.send.tables import Entry, Lane
 
 TWICE: Final = "an earlier call had no answer, so it may have arrived twice"
@@ -70,9 +70,9 @@ def answer(outcome: Outcome, case: Case) -> Answer:
 
 def _delivered(case: Case) -> Answer:
     entry, lane = case.entry, case.lane
-    is_resolve = entry.notification.action == RESOLVE
-    if is_resolve and lane.is_late_possible and not entry.is_said and not case.later:
-        return Answer(next_at_ms=case.now_ms + CALL_DEADLINE_MS, is_said=True)
+    is_overtaken = entry.started_at_ms < lane.late_until_ms and RESOLVE not in case.later
+    if entry.notification.action == RESOLVE and is_overtaken and TRIGGER not in case.later:
+        return Answer(next_at_ms=max(lane.late_until_ms, case.now_ms), is_said=True)
     is_doubtful = entry.is_ambiguous and not case.has_idempotency
     return Answer(result=DELIVERED, why=TWICE if is_doubtful else "")
 

@@ -83,8 +83,8 @@ def _resolve(
             else:
                 closings.append(Closing(told.sequence, DROPPED, RESOLVED_MEANWHILE))
         elif told.action == RESOLVE:
-            result = DELIVERED if entry.is_said else COLLAPSED
-            closings.append(Closing(told.sequence, result, LATER_SAYS_IT))
+            said = (DELIVERED, "") if entry.is_said else (COLLAPSED, LATER_SAYS_IT)
+            closings.append(Closing(told.sequence, *said))
     is_calling = len(uncalled) < len(waiting)
     if has_dropped_trigger and not is_told and not is_calling:
         closings.append(Closing(new.notification.sequence, DROPPED, NEVER_TOLD))

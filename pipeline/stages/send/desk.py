@@ -197,13 +197,13 @@ class Desk:
             status_code=outcome.status,
             why=verdict.why,
         )
-        lane = _learned(lane, told.action, outcome)
+        lane = _learned(lane, entry, outcome)
         if verdict.result:
             self._outbox.put(self._key(incident_id, told.sequence), entry)
             closing = Closing(told.sequence, verdict.result, verdict.why)
             lane = self._end(lane, incident_id, closing)
             if told.action == RESOLVE:
-                lane = replace(lane, is_told=False, is_late_possible=False)
+                lane = replace(lane, is_told=False, late_until_ms=0)
         else:
             again = reasons.SAID_AGAIN if verdict.is_said else reasons.RETRY
             self._ctx.reason(
@@ -261,19 +261,20 @@ class Desk:
         head = self._head(lane, incident_id)
         wake_at_ms = 0
         if head is None:
-            if not lane.is_told:
+            if not lane.is_told and lane.quiet_until_ms <= self._now_ms:
                 self._drop_lane(incident_id, lane)
                 return
             lane = self._give_back(lane)
-            wake_at_ms = lane.used_at_ms + FORGET_AFTER_MS
+            is_open = lane.is_told
+            wake_at_ms = lane.used_at_ms + FORGET_AFTER_MS if is_open else lane.quiet_until_ms
         elif head.state == CALLING:
             # By then another worker may own the lane, so the first look is early for both.
             early_at_ms = head.started_at_ms + CALL_DEADLINE_MS + MARGIN_MS
             is_early = early_at_ms > self._now_ms
             wake_at_ms = early_at_ms if is_early else self._overdue_at_ms(head)
-        elif lane.next_at_ms > self._now_ms:
+        elif (ready_at_ms := _ready_at_ms(lane, head)) > self._now_ms:
             lane = self._give_back(lane)
-            wake_at_ms = lane.next_at_ms
+            wake_at_ms = ready_at_ms
         elif not lane.ticket:
             lane = self._queue(incident_id, lane, head)
         if wake_at_ms != lane.wake_at_ms:
@@ -361,16 +362,23 @@ class Desk:
         return f"{self._place.receiver}/{queue}/{number:012d}"
 
 
-def _learned(lane: Lane, action: str, outcome: Outcome) -> Lane:
+def _ready_at_ms(lane: Lane, head: Entry) -> int:
+    """When the first entry of a lane may be called, as far as the lane is concerned."""
+    is_trigger = head.notification.action == TRIGGER
+    return max(lane.next_at_ms, lane.quiet_until_ms if is_trigger else 0)
+
+
+def _learned(lane: Lane, entry: Entry, outcome: Outcome) -> Lane:
     """What a call's outcome says about the lane."""
+    action = entry.notification.action
     if isinstance(outcome, Retry):
         lane = replace(lane, failures=lane.failures + 1)
-        if action == TRIGGER and outcome.is_ambiguous:
-            has_no_answer = outcome.status == 0
-            return replace(
-                lane, is_told=True, is_late_possible=lane.is_late_possible or has_no_answer
-            )
-        return lane
+        if not outcome.is_ambiguous:
+            return lane
+        until_ms = entry.started_at_ms + CALL_DEADLINE_MS + MARGIN_MS
+        if action == TRIGGER:
+            return replace(lane, is_told=True, late_until_ms=until_ms)
+        return replace(lane, quiet_until_ms=until_ms) if action == RESOLVE else lane
     lane = replace(lane, failures=0, next_at_ms=0)
     if isinstance(outcome, Delivered):
         is_told = lane.is_told or action == TRIGGER

@@ -37,6 +37,9 @@ class SendStage:
 
     def __init__(self, wiring: Wiring) -> None:
         self._receivers: Mapping[str, Receiver] = wiring.sections.get("receivers", {})
+        for name in self._receivers:
+            if not name or "/" in name:
+                raise ValueError(f"receiver {name!r}: a name is not empty and has no slash")
         self._sinks: Mapping[str, Sink] = wiring.sinks
         self._slot = wiring.slot
         self._is_dry = wiring.is_dry

@@ -49,16 +49,18 @@ class Entry(Struct, frozen=True, kw_only=True, array_like=True):
 class Lane(Struct, frozen=True, kw_only=True, array_like=True):
     """What is under way for one incident at one receiver, the first entry first.
 
-    `is_told`: a trigger reached the receiver, or may have, and no resolve has since.
-    `is_late_possible`: a trigger's call had no answer and may still arrive. `failures` counts
-    calls that failed in a row; before `next_at_ms` none is begun. `ticket` 0: not queued.
+    `is_told`: a trigger reached the receiver, or may have, and no resolve has since. A trigger
+    whose outcome is not known may arrive until `late_until_ms`, such a resolve until
+    `quiet_until_ms`: no trigger is called before. `failures` counts calls that failed in a row;
+    before `next_at_ms` none is begun. `ticket` 0: not queued.
     """
 
     sequences: tuple[int, ...] = ()
     sequence_max: int = 0
     ref: str = ""
     is_told: bool = False
-    is_late_possible: bool = False
+    late_until_ms: int = 0
+    quiet_until_ms: int = 0
     failures: int = 0
     next_at_ms: int = 0
     queue: str = CALM

@@ -138,12 +138,41 @@ def test_the_resolve_of_an_ambiguous_trigger_is_said_twice() -> None:
     delivery.chain.advance("2s")
     delivery.answer(TAKEN)
     assert delivery.receipts() == []
-    delivery.chain.advance("4s")
+    delivery.chain.advance("3s")
     assert delivery.called() == []
     delivery.chain.advance("1s")
     delivery.answer(TAKEN)
     assert delivery.receipts() == [(2, "delivered")]
     assert delivery.chain.table(LANES) == {}
+
+
+def test_a_resolve_long_after_an_ambiguous_trigger_is_said_once() -> None:
+    delivery = Delivery()
+    delivery.tell(told(1, "trigger"))
+    delivery.answer(NO_ANSWER)
+    delivery.chain.advance("10s")
+    delivery.answer(TAKEN)
+    delivery.tell(told(2, "resolve"))
+    delivery.answer(TAKEN)
+    assert delivery.receipts() == [(1, "delivered"), (2, "delivered")]
+
+
+def test_a_trigger_waits_until_an_ambiguous_resolve_can_no_longer_arrive() -> None:
+    delivery = Delivery()
+    delivery.tell(told(1, "trigger"))
+    delivery.answer(TAKEN)
+    delivery.tell(told(2, "resolve"))
+    delivery.answer(NO_ANSWER)
+    delivery.chain.advance("2s")
+    delivery.answer(TAKEN)
+    assert delivery.receipts() == [(1, "delivered"), (2, "delivered")]
+    delivery.tell(told(3, "trigger"))
+    delivery.chain.advance("3s")
+    assert delivery.called() == []
+    delivery.chain.advance("1s")
+    assert delivery.called() == [("trigger", 3)]
+    delivery.answer(TAKEN)
+    assert delivery.receipts() == [(3, "delivered")]
 
 
 def test_a_resolve_is_not_said_again_once_the_incident_is_open_anew() -> None:
