@@ -10,7 +10,6 @@ from typing import Final
 from pipeline import registry
 from pipeline.topology import builtin
 from pipeline.topology.declared import AgentSpec
-from pipeline.topology.nearest import did_you_mean
 from pipeline.topology.shape import Shaper
 from pipeline.topology.tree import Node, member_of, texts_of
 
@@ -62,7 +61,7 @@ class _AgentCheck:
         for field in ("reads", "returns", "writes"):
             for index, topic in enumerate(getattr(self._spec, field)):
                 if topic not in self._topics:
-                    hint = did_you_mean(topic, self._topics)
+                    hint = self._shaper.did_you_mean(topic, self._topics)
                     self._complain(field, index, f"there is no topic {topic!r}", hint)
 
     def stages_exist(self, seen: dict[str, str]) -> None:
@@ -71,7 +70,7 @@ class _AgentCheck:
             self._shaper.complain(self._root.at(path), path, "an agent needs stages")
         for index, stage in enumerate(self._spec.stages):
             if stage not in registry.STAGES:
-                hint = did_you_mean(stage, registry.STAGES)
+                hint = self._shaper.did_you_mean(stage, registry.STAGES)
                 self._complain("stages", index, f"there is no stage {stage!r}", hint)
             elif stage in seen:
                 reason = f"the stage {stage!r} stands in agent {seen[stage]!r} already"
@@ -103,7 +102,7 @@ class _AgentCheck:
     def looks_up_globals(self) -> None:
         for index, topic in enumerate(self._spec.looks_up):
             if topic not in builtin.GLOBALS:
-                hint = did_you_mean(topic, builtin.GLOBALS)
+                hint = self._shaper.did_you_mean(topic, builtin.GLOBALS)
                 self._complain("looks_up", index, f"{topic!r} is no global", hint)
 
 

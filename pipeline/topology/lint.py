@@ -13,7 +13,6 @@ from pipeline.stages.route.config import NOBODY
 from pipeline.topology import builtin
 from pipeline.topology.complaint import Path
 from pipeline.topology.flow import check_agents
-from pipeline.topology.nearest import did_you_mean
 from pipeline.topology.shape import Shaper
 from pipeline.topology.tree import Node, member_of, texts_of
 
@@ -40,7 +39,7 @@ def _check_routes(root: Node, shaper: Shaper) -> None:
         used.add(str(node.value))
         if isinstance(node.value, str) and node.value not in (*declared, NOBODY):
             is_misspelt = True
-            near = did_you_mean(node.value, [*declared, NOBODY])
+            near = shaper.did_you_mean(node.value, [*declared, NOBODY])
             shaper.complain(node, path, f"there is no receiver {node.value!r}", near)
     for name in declared:
         if receivers is not None and name not in used and not is_misspelt:
@@ -97,7 +96,7 @@ def _check_schemas(root: Node, shaper: Shaper) -> None:
             continue
         known = builtin.TOPICS[name].schema if name in builtin.TOPICS else schema.value
         if schema.value not in ("", *TOPIC_VALUES):
-            hint = did_you_mean(schema.value, TOPIC_VALUES)
+            hint = shaper.did_you_mean(schema.value, TOPIC_VALUES)
             shaper.complain(schema, path, f"there is no schema {schema.value!r}", hint)
         elif schema.value != known:
             hint = f"its schema is {known}" if known else "its values are bytes: leave it out"

@@ -19,7 +19,6 @@ from pipeline.topology.complaint import Complaint, TopologyError, in_order
 from pipeline.topology.declared import AgentSpec, Defaults, Observe, TenantSpec, TopicSpec, Topology
 from pipeline.topology.kinds import MAPPING, shown
 from pipeline.topology.lint import check_references
-from pipeline.topology.nearest import did_you_mean
 from pipeline.topology.secrets import Resolve
 from pipeline.topology.sections import check_stages, shape_section
 from pipeline.topology.shape import BAD, Shaper
@@ -100,7 +99,7 @@ def _shape(root: Node, shaper: Shaper) -> Topology | None:
     for key in root.value:
         if key not in KEYS:
             path = (key,)
-            hint = did_you_mean(key, KEYS)
+            hint = shaper.did_you_mean(key, KEYS)
             shaper.complain(root, path, f"there is no {key!r} here", hint, at_key=key)
     stated = {key: node for key, node in root.value.items() if node.value is not None}
     _check_version(stated, shaper)

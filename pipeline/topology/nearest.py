@@ -12,16 +12,15 @@ LISTED_MAX: Final = 12
 COMPARED_CHARACTERS_MAX: Final = 60
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`did you mean "x"?`, or nothing where none is near."""
-    near = get_close_matches(word[:COMPARED_CHARACTERS_MAX], sorted(set(known)), n=1)
-    return f'did you mean "{near[0]}"?' if near else ""
-
-
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """As `nearest`; where none is near the list of choices, or nothing if they are too many."""
+    """`did you mean "x"?`; where none is near the list of choices, or nothing if too many."""
     choices = sorted(set(known))
-    hint = nearest(word, choices)
+    hint = _nearest(word, choices)
     if hint or not choices or len(choices) > LISTED_MAX:
         return hint
     return f"there are {', '.join(choices)}" if len(choices) > 1 else f"there is {choices[0]}"
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    near = get_close_matches(word[:COMPARED_CHARACTERS_MAX], sorted(set(known)), n=1)
+    return f'did you mean "{near[0]}"?' if near else ""

@@ -10,7 +10,6 @@ from pipeline.domain.errors import UsageError
 from pipeline.domain.wiring import Wiring
 from pipeline.stages.route.config import NOBODY
 from pipeline.topology.kinds import MAPPING
-from pipeline.topology.nearest import did_you_mean
 from pipeline.topology.shape import BAD, Shaper
 from pipeline.topology.tree import Node
 
@@ -64,7 +63,7 @@ def _receiver(name: str, node: Node, shaper: Shaper) -> Any:
     if chosen is None:
         return shaper.complain(node, path, "'sink' is missing", f"there are {known}")
     if not isinstance(chosen.value, str) or chosen.value not in registry.SINKS:
-        hint = did_you_mean(str(chosen.plain()), registry.SINKS)
+        hint = shaper.did_you_mean(str(chosen.plain()), registry.SINKS)
         return shaper.complain(chosen, (*path, "sink"), "there is no such sink", hint)
     return shaper.shape(registry.receiver_type(chosen.value), node, path)
 

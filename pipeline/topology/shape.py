@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import operator
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Final
 
 import msgspec
@@ -20,9 +20,9 @@ from msgspec import inspect as types
 from pipeline.domain.secret import Secret
 from pipeline.domain.units import decode_unit
 from pipeline.topology.blame import blame
-from pipeline.topology.complaint import Complaint, Path, render_path
+from pipeline.topology.complaint import COMPLAINTS_MAX, Complaint, Path, render_path
 from pipeline.topology.kinds import MAPPING, UNITS, is_scalar, shown, takes, word_of
-from pipeline.topology.nearest import did_you_mean, nearest
+from pipeline.topology.nearest import did_you_mean
 from pipeline.topology.secrets import REFERENCE_HINT, MissingSecret, Resolve, is_reference
 from pipeline.topology.tree import Node
 
@@ -90,6 +90,12 @@ class Shaper:
         )
         return BAD
 
+    def did_you_mean(self, word: str, known: Iterable[str]) -> str:
+        """The hint for a misspelt word; none beyond the complaints that will be listed, since
+        comparing words is what takes time in a file full of mistakes.
+        """
+        return "" if len(self.complaints) >= COMPLAINTS_MAX else did_you_mean(word, known)
+
     def complain_of(self, text: str, node: Node, path: Path) -> _Bad:
         """Record the error of a whole Struct where it points to."""
         blamed = blame(text, node)
@@ -147,7 +153,8 @@ class Shaper:
         if not isinstance(node.value, dict | list) and node.value in kind.values:
             return node.value
         words = [str(value) for value in kind.values]
-        hint = nearest(node.value, words) if isinstance(node.value, str) else ""
+        hint = self.did_you_mean(node.value, words) if isinstance(node.value, str) else ""
+        hint = hint if hint.endswith("?") else ""  # the choices stand in the reason already
         return self.wrong(node, path, f"one of {', '.join(words)}", hint)
 
     def _custom(self, kind: types.CustomType, node: Node, path: Path) -> Any:
@@ -211,18 +218,14 @@ class Shaper:
         values = self.fields(kind, node, path)
         return values if values is BAD else self.make(kind.cls, values, node, path)
 
-    def fields(
-        self, kind: types.StructType, node: Node, path: Path, besides: tuple[str, ...] = ()
-    ) -> Any:
-        """The fields of a Struct by their names in Python, or BAD. Keys in `besides` are
-        somebody else's.
-        """
+    def fields(self, kind: types.StructType, node: Node, path: Path) -> Any:
+        """The fields of a Struct by their names in Python, or BAD."""
         members = node.value if isinstance(node.value, dict) else {}
         known = [each.encode_name for each in kind.fields]
         is_bad = False
         for key in members:
-            if key not in known and key not in besides:
-                hint = did_you_mean(key, [*known, *besides])
+            if key not in known:
+                hint = self.did_you_mean(key, known)
                 self.complain(node, (*path, key), f"there is no {key!r} here", hint, at_key=key)
                 is_bad = True
         values: dict[str, Any] = {}

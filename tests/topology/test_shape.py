@@ -11,6 +11,7 @@ from pipeline import registry
 from pipeline.domain.secret import Secret
 from pipeline.domain.units import Duration, Rate, Size
 from pipeline.topology.blame import blame
+from pipeline.topology.complaint import COMPLAINTS_MAX
 from pipeline.topology.declared import AgentSpec, Defaults, Observe, TenantSpec, TopicSpec, Trouble
 from pipeline.topology.shape import BAD, Shaper
 from pipeline.topology.tree import parse
@@ -140,6 +141,15 @@ def test_everything_wrong_is_said_at_once() -> None:
         "44 v.b.words[0]: is empty",
         "51 v.b.words[2]: is empty",
     ]
+
+
+def test_hints_end_where_complaints_are_no_longer_listed() -> None:
+    shaper = Shaper("f.yaml", resolve, needs_secrets=False)
+    node, _ = parse("a: 1", "f.yaml")
+    assert shaper.did_you_mean("nme", ["name"]) == 'did you mean "name"?'
+    for number in range(COMPLAINTS_MAX):
+        shaper.complain(node, (number,), "wrong")
+    assert shaper.did_you_mean("nme", ["name"]) == ""
 
 
 def test_a_long_value_is_cut() -> None:
