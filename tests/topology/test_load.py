@@ -65,7 +65,7 @@ def test_stated_agents_are_all_there_are_and_inherit_what_they_omit() -> None:
     assert list(topology.agents) == ["intake", "decide"]
     assert topology.agents["intake"] == builtin.AGENTS["intake"]
     assert topology.agents["decide"].returns == ()
-    assert topology.agents["decide"].stages == ("watch", "correlate", "route")
+    assert topology.agents["decide"].stages == builtin.AGENTS["decide"].stages
 
 
 def test_partitions_come_from_the_topic_or_the_defaults() -> None:
