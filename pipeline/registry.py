@@ -21,6 +21,7 @@ STAGES: Final = MappingProxyType(
     {
         "ingest": "pipeline.stages.ingest:build",
         "enrich": "pipeline.stages.enrich:build",
+        "watch": "pipeline.stages.watch:build",
         "correlate": "pipeline.stages.correlate:build",
         "route": "pipeline.stages.route:build",
         "send": "pipeline.stages.send:build",

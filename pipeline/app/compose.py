@@ -49,6 +49,7 @@ def wiring(
     a slot that starts with DRY decides everything and sends nothing.
     """
     sections: dict[str, Any] = dict(topology.sections)
+    sections["heartbeats"] = topology.observe.heartbeats
     if events_url:
         sections["receivers"] = {
             name: replace(config, url=events_url) if config.sink == PAGERDUTY else config

@@ -91,7 +91,7 @@ AGENTS: Final = MappingProxyType(
         "decide": AgentSpec(
             reads=("alerts", "commands"),
             returns=("receipts",),
-            stages=("correlate", "route"),
+            stages=("watch", "correlate", "route"),
             writes=("incidents", "notifications", "audit"),
             looks_up=("silences", "services"),
         ),

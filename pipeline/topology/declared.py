@@ -10,15 +10,12 @@ from typing import Annotated, Any, Final, Literal
 
 from msgspec import Meta, Struct, field
 
-from pipeline.domain.alert import Severity
-from pipeline.domain.matchers import parse_all
 from pipeline.domain.secret import Secret
 from pipeline.domain.units import Duration, Size
+from pipeline.stages.watch.config import HEARTBEATS_MAX, Heartbeat
 
 Trouble = tuple[tuple[str | int, ...], str, str]
 """What a Struct says of itself: path beneath it, reason, hint."""
-
-HEARTBEATS_MAX: Final = 100
 
 _MINUTE: Final = 60_000
 _DAY: Final = 86_400_000
@@ -88,26 +85,6 @@ class Canary(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How often one is sent; off: none is."""
     within: Duration = Duration(30_000)
     """One that has not arrived after so long raises an alert about ourselves."""
-
-
-class Heartbeat(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An alert that is expected to keep coming; when it stops, that pages."""
-
-    name: str
-    """What the page calls it."""
-    match: tuple[str, ...]
-    """Matchers of the expected alert, such as alertname="Watchdog"."""
-    within: Duration = Duration(5 * _MINUTE)
-    """So long after the last one it counts as stopped."""
-    severity: Severity = "critical"
-    """Severity of the alert that says so."""
-
-    def __post_init__(self) -> None:
-        """Raises ValueError for a matcher that cannot be read, or where there is none."""
-        if not parse_all(self.match):
-            raise ValueError("match: at least one matcher is needed")
-        if self.within == 0:
-            raise ValueError("within: a heartbeat needs a time in which it is expected")
 
 
 class DeadMan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,6 +10,7 @@ steps: a list of one-key mappings, in order:
   command: {kind, incident: its title, author, …} · silence: {matchers, for, after, …}
   change: {service, summary, kind} · receiver: {name: up | down | refuses | hangs}
   restart: {} (a new run of the worker over the same state)
+  sleep: a duration in which the worker is down; what is due meanwhile is late
 and what must be so now:
   pages: all calls taken since the last `pages`, as `<action> <receiver>: <title>`
   calls: how many calls were made since the last `calls`, taken or not
@@ -196,6 +197,11 @@ class Player:
         """A new run of the worker goes on from the same state."""
         self.driver.host.replace_agents(self._agents())
         self.driver.settle()
+
+    def do_sleep(self, by: str) -> None:
+        """The worker is down for a while, and then starts anew."""
+        self.driver.now_ms += Duration.parse(by)
+        self.do_restart({})
 
     def expect_pages(self, expected: list[str]) -> tuple[Any, Any]:
         """All calls taken since the last `pages`, in order."""
