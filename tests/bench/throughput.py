@@ -149,9 +149,7 @@ def _round(workload: str, simulator: Simulator, pid: int, url: str, make: Any) -
 def main() -> None:
     """Print a table; the median of ROUNDS, ours and theirs in turn."""
     print(f"batches of {load.BATCH}, 8 connections, rate unlimited; load {os.getloadavg()[0]:.1f}")
-    print(
-        "| workload | system | accepted/s | to the last page/s | CPU µs/alert | batch p50/p99 ms | must |"
-    )
+    print("| workload | system | accepted/s | paged/s | CPU µs/alert | batch p50/p99 ms | must |")
     print("|---|---|---|---|---|---|---|")
     for workload in load.WORKLOADS:
         rounds: dict[str, list[dict[str, Any]]] = {"Tocsin": [], "Alertmanager": []}
