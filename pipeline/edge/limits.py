@@ -14,7 +14,7 @@ class Limits(Struct, frozen=True, kw_only=True):
 
     body_size_bytes_max: int = 32 * MIB
     """Bytes of one body, after gzip is undone: 413, or 503 for Alertmanager and Prometheus."""
-    request_size_bytes_max: int = MIB
+    request_size_bytes_max: int = 4 * MIB
     """Bytes of the body of any other request: 413."""
     bodies_size_bytes_max: int = 256 * MIB
     """Bytes of all bodies being read or waiting for their commit: 503."""

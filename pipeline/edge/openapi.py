@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+
+_PREFIX: Final = "#/$defs/"
 
 
 @dataclass
@@ -20,9 +22,13 @@ class _Given(Schema):
 
 
 def takes(kind: type[Any], *, is_batch: bool = False) -> type[Operation]:
-    """The operation of a route whose body is a flat Struct; `is_batch`: or an array of them."""
-    (plain,) = msgspec.json.schema(kind)["$defs"].values()
-    plain = {name: plain[name] for name in plain if name != "description"}
+    """The operation of a route whose body is a Struct; `is_batch`: or an array of them.
+
+    Structs within it stand in full where they are used, so it must not hold itself.
+    """
+    whole = msgspec.json.schema(kind)
+    plain = _in_full(whole, whole["$defs"])
+    del plain["$defs"]
     if is_batch:
         plain = {"oneOf": [plain, {"type": "array", "items": plain}]}
 
@@ -33,3 +39,14 @@ def takes(kind: type[Any], *, is_batch: bool = False) -> type[Operation]:
             self.request_body = RequestBody(content={"application/json": media})
 
     return Taking
+
+
+def _in_full(part: Any, defined: dict[str, Any]) -> Any:
+    if isinstance(part, list):
+        return [_in_full(one, defined) for one in part]
+    if not isinstance(part, dict):
+        return part
+    found = {name: _in_full(one, defined) for name, one in part.items() if name != "$ref"}
+    if "$ref" in part:
+        found |= _in_full(defined[part["$ref"].removeprefix(_PREFIX)], defined)
+    return found

@@ -15,7 +15,7 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ASGIApp
 
-from pipeline.edge import alertmanager, api, health, intake
+from pipeline.edge import alertmanager, api, board, health, intake
 from pipeline.edge.api.asking import caller_of
 from pipeline.edge.deps import Deps, Edge
 from pipeline.edge.gate import Gate
@@ -37,7 +37,7 @@ def build(deps: Deps) -> Litestar:
 
     routes: list[Any] = [*intake.ROUTES, *alertmanager.ROUTES, *health.ROUTES]
     if deps.view is not None:
-        routes += api.ROUTES
+        routes += [*api.ROUTES, *board.ROUTES]
     return Litestar(
         route_handlers=routes,
         dependencies={
