@@ -11,6 +11,6 @@ from pipeline.engine import MemoryStore
 from tests.checks.store import CHECKS
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_memory_store(check: Callable[[Store], None]) -> None:
-    check(MemoryStore())
+@pytest.mark.parametrize("check_law", CHECKS, ids=lambda law: law.__name__)
+def test_memory_store(check_law: Callable[[Store], None]) -> None:
+    check_law(MemoryStore())

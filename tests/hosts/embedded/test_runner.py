@@ -79,6 +79,7 @@ async def test_a_due_wake_runs_without_any_input() -> None:
     await runner.append([Output(topic="first", key="a", value=wish)])
     await wait_until_async(lambda: bool(world.first.woken), what="the wake ran")
     await runner.stop()
+    assert [key for key, _ in world.first.woken] == ["wake-a"]
 
 
 async def test_a_dead_loop_is_told() -> None:

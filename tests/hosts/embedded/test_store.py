@@ -13,9 +13,9 @@ from pipeline.hosts.embedded.store import SqliteStore
 from tests.checks.store import CHECKS
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-def test_sqlite_store(check: Callable[[Store], None]) -> None:
-    check(SqliteStore(connect(":memory:"), "decide-0"))
+@pytest.mark.parametrize("check_law", CHECKS, ids=lambda law: law.__name__)
+def test_sqlite_store(check_law: Callable[[Store], None]) -> None:
+    check_law(SqliteStore(connect(":memory:"), "decide-0"))
 
 
 def test_tasks_do_not_see_each_other_and_a_restart_sees_all(tmp_path: Path) -> None:
