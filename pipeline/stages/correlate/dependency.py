@@ -21,8 +21,14 @@ PLACE_SERVICES_MAX: Final = 1_000
 """Services remembered per place: at the limit those of the older half are forgotten, and
 alerts near them open incidents of their own."""
 
-TIDY_FROM: Final = 64
-"""A place with fewer services is not searched for stale ones."""
+TIDY_EVERY: Final = 50
+"""With every so many services more, a place is searched for stale ones."""
+
+NEIGHBOURS_MAX: Final = 500
+"""Services near one service, the nearest first; farther ones are not linked to it."""
+
+CACHED_MAX: Final = 1_000
+"""Services whose neighbours are kept; at the limit all are searched for anew."""
 
 
 class Near(Struct, frozen=True, order=True):
@@ -56,6 +62,8 @@ class Graph:
         if known is None:
             if service not in self._links:
                 return {}
+            if len(self._near) >= CACHED_MAX:
+                self._near.clear()
             known = self._near[service] = self._search(service)
         return known
 
@@ -65,8 +73,12 @@ class Graph:
         for distance in range(1, self._hops + 1):
             reached = []
             for name in edge:
-                for other in self._links[name]:
+                # Sorted, so that what the limit leaves out does not depend on how the catalog
+                # came to be in this order.
+                for other in sorted(self._links[name]):
                     if other not in found:
+                        if len(found) >= NEIGHBOURS_MAX:
+                            return found
                         found[other] = distance
                         reached.append(other)
             edge = reached
@@ -80,7 +92,11 @@ def candidates(
     if place is None:
         return []
     found = []
-    for service, hops in near.items():
+    is_sparse = len(place.services) < len(near)
+    for service in place.services if is_sparse else near:
+        hops = near.get(service)
+        if hops is None:
+            continue
         for seen in place.services.get(service, ()):
             apart = max(at_ms - seen.last_at_ms, seen.first_at_ms - at_ms, 0)
             if apart <= gap_ms:
@@ -94,6 +110,7 @@ def sighted(
 ) -> PlaceRow:
     """The place with one more alert of an incident at a service."""
     services = dict(place.services) if place else {}
+    is_new = service not in services
     kept, first, last = [], at_ms, at_ms
     for seen in services.get(service, ()):
         if seen.incident_id == incident_id:
@@ -102,7 +119,7 @@ def sighted(
             kept.append(seen)
     kept.append(Sighting(incident_id, first, last))
     services[service] = tuple(kept[-SIGHTINGS_MAX:])
-    if len(services) > TIDY_FROM:
+    if is_new and len(services) % TIDY_EVERY == 0:
         services = _tidied(services, at_ms - 2 * gap_ms)
     return PlaceRow(now_ms, services)
 
@@ -111,7 +128,7 @@ def _tidied(
     services: dict[str, tuple[Sighting, ...]], since_ms: int
 ) -> dict[str, tuple[Sighting, ...]]:
     fresh = {n: seen for n, seen in services.items() if seen[-1].last_at_ms >= since_ms}
-    if len(fresh) > PLACE_SERVICES_MAX:
+    if len(fresh) >= PLACE_SERVICES_MAX:
         latest = sorted(fresh, key=lambda name: (-fresh[name][-1].last_at_ms, name))
         keep = frozenset(latest[: PLACE_SERVICES_MAX // 2])
         fresh = {name: seen for name, seen in fresh.items() if name in keep}

@@ -16,7 +16,7 @@ from pipeline.domain.ids import scope_of
 from pipeline.domain.incident import TRIGGERED, Incident
 from pipeline.domain.notification import Receipt
 from pipeline.domain.stage import INCIDENTS, Context, Update, Wake
-from pipeline.stages.correlate import reasons
+from pipeline.stages.correlate import reasons, wakes
 from pipeline.stages.correlate.config import CorrelateConfig
 from pipeline.stages.correlate.incident import Case, closed, firing_count, merged, opened, shown
 from pipeline.stages.correlate.tables import COUNTS, SCOPES, IncidentRow, ScopeRow
@@ -175,7 +175,7 @@ class Ledger:
     def held(self, incident_id: str, row: IncidentRow) -> IncidentRow:
         """The row of a merged incident with another look later."""
         due = self._ctx.now_ms + self._config.remember
-        self._ctx.wake_at(f"i/{row_key(incident_id)}", due)
+        self._ctx.wake_at(wakes.name(wakes.INCIDENT, row_key(incident_id)), due)
         return replace(row, wake_at_ms=due)
 
     def forget(self, incident_id: str) -> None:
@@ -186,7 +186,7 @@ class Ledger:
         """Ask for an earlier wake where one is needed; a later wish is left to the wake itself."""
         due, row = self.due_at(case), case.row
         if due and (row.wake_at_ms == 0 or due < row.wake_at_ms):
-            self._ctx.wake_at(f"i/{row_key(case.incident.incident_id)}", due)
+            self._ctx.wake_at(wakes.name(wakes.INCIDENT, row_key(case.incident.incident_id)), due)
             return Case(case.incident, replace(row, wake_at_ms=due))
         return case
 

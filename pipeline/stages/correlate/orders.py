@@ -5,26 +5,27 @@ from __future__ import annotations
 from pipeline.domain.command import Command
 from pipeline.domain.incident import RESOLVED
 from pipeline.domain.stage import INCIDENTS, Context
-from pipeline.stages.correlate import commands, reasons, seen
+from pipeline.stages.correlate import commands, reasons
 from pipeline.stages.correlate.commands import Answer
 from pipeline.stages.correlate.config import CorrelateConfig
 from pipeline.stages.correlate.incident import Case
 from pipeline.stages.correlate.ledger import Ledger
-from pipeline.stages.correlate.tables import RING, SEEN, IncidentRow
+from pipeline.stages.correlate.seen import Seen
+from pipeline.stages.correlate.tables import IncidentRow
 
 
 def obey(command: Command, ctx: Context, config: CorrelateConfig) -> None:
     """Answer a command; the same one again gets the same answer and changes nothing."""
     scope = command.scope_id
-    since_ms = ctx.now_ms - config.remember
     text = f"c/{command.command_id}"
+    taken = Seen(scope, ctx, config.remember)
     facts = {
         "command_id": command.command_id,
         "incident_id": command.incident_id,
         "kind": command.kind,
         "author": command.author,
     }
-    known = seen.find(ctx.table(SEEN), scope, text, since_ms)
+    known = taken.find(text)
     if known is not None:
         ctx.reason(reasons.REPEATED_COMMAND, result=known.result, **facts)
         return
@@ -37,7 +38,7 @@ def obey(command: Command, ctx: Context, config: CorrelateConfig) -> None:
     else:
         answer = commands.decide(case, command, ctx.now_ms)
     result = "refused" if answer.why else "applied"
-    seen.remember(ctx.table(SEEN), ctx.table(RING), scope, text, ctx.now_ms, since_ms, result)
+    taken.remember(text, result)
     if answer.why:
         ctx.reason(reasons.REFUSED, result=result, because=answer.why, **facts)
         return

@@ -16,7 +16,7 @@ from pipeline.stages.correlate.dependency import Graph, Near, candidates, sighte
 from pipeline.stages.correlate.grouping import KEY_SIZE_MAX, Group, Grouping, bounded, reader
 from pipeline.stages.correlate.incident import Case
 from pipeline.stages.correlate.ledger import Ledger
-from pipeline.stages.correlate.tables import GROUPS, PLACES, GroupRow
+from pipeline.stages.correlate.tables import GROUPS, PLACES, GroupRow, PlaceRow
 
 TRIED_MAX: Final = 8
 """So many of the nearest candidates are looked at; older ones of them may be closed."""
@@ -26,13 +26,18 @@ PLACE_KEPT_MS: Final = 3_600_000
 
 
 class Findings(Struct, frozen=True):
-    """What is known about where an alert belongs, before anything is decided."""
+    """What is known about where an alert belongs, before anything is decided.
+
+    `place_key` is "" where its service is in no catalog, or dependencies do not matter.
+    """
 
     group: Group | None
     group_row: GroupRow | None
     grouped: Case | None
-    near: Near | None
-    near_case: Case | None
+    place_key: str
+    place: PlaceRow | None
+    near: Near | None = None
+    near_case: Case | None = None
 
 
 class Search:
@@ -65,16 +70,21 @@ class Search:
                 row = None if is_apart else row
             if row is not None:
                 grouped = ledger.find(row.incident_id)
-        if own is not None and own.incident.is_open:
-            return Findings(group, row, grouped, None, None)
+        neighbours = self._neighbours(alert.service, ctx)
+        place_key = self._place_key(alert, ledger.scope) if neighbours else ""
+        place = ctx.table(PLACES).get(place_key) if place_key else None
+        found = Findings(group, row, grouped, place_key, place)
+        if self._dependency is None or (own is not None and own.incident.is_open):
+            return found
         apart_from = grouped.incident.incident_id if grouped else ""
-        near, near_case = self._nearest(alert, at_ms, apart_from, ledger, ctx)
-        return Findings(group, row, grouped, near, near_case)
+        nearby = candidates(place, neighbours, at_ms, int(self._dependency.gap))
+        near, near_case = self._best(nearby, apart_from, ledger)
+        return replace(found, near=near, near_case=near_case)
 
     def note(
         self,
-        alert: Alert,
         at_ms: int,
+        service: str,
         found: Findings,
         case: Case,
         ctx: Context,
@@ -89,14 +99,13 @@ class Search:
         if found.group is not None:
             row = None if is_opened else found.group_row
             self._note_group(found.group, row, at_ms, incident_id, ctx, scope)
-        if self._dependency and alert.service and self._neighbours(alert.service, ctx):
-            key = self._place_key(alert, scope)
-            table = ctx.table(PLACES)
-            place = table.get(key)
+        if found.place_key and self._dependency is not None:
             gap_ms = int(self._dependency.gap)
-            table.put(key, sighted(place, alert.service, incident_id, at_ms, ctx.now_ms, gap_ms))
-            if place is None:
-                ctx.wake_at(wakes.name(wakes.PLACE, key), ctx.now_ms + self._place_kept_ms())
+            place = sighted(found.place, service, incident_id, at_ms, ctx.now_ms, gap_ms)
+            ctx.table(PLACES).put(found.place_key, place)
+            if found.place is None:
+                due = ctx.now_ms + self._place_kept_ms()
+                ctx.wake_at(wakes.name(wakes.PLACE, found.place_key), due)
 
     def wake_group(self, key: str, ledger: Ledger, ctx: Context) -> None:
         """Forget a group that can take no alert any more, or look again later."""
@@ -150,17 +159,11 @@ class Search:
             )
         table.put(key, row)
 
-    def _nearest(
-        self, alert: Alert, at_ms: int, apart_from: str, ledger: Ledger, ctx: Context
+    def _best(
+        self, nearby: list[Near], apart_from: str, ledger: Ledger
     ) -> tuple[Near | None, Case | None]:
-        if self._dependency is None or not alert.service:
-            return None, None
-        neighbours = self._neighbours(alert.service, ctx)
-        if not neighbours:
-            return None, None
-        place = ctx.table(PLACES).get(self._place_key(alert, ledger.scope))
-        found = candidates(place, neighbours, at_ms, int(self._dependency.gap))
-        for near in [one for one in found if one.incident_id != apart_from][:TRIED_MAX]:
+        """The first candidate that is open and reaches so far."""
+        for near in [one for one in nearby if one.incident_id != apart_from][:TRIED_MAX]:
             case = ledger.find(near.incident_id)
             if case is None or not case.incident.is_open or not self._reaches(case, near):
                 continue
@@ -180,10 +183,12 @@ class Search:
 
         A tuple compares its members by identity first, so this costs 15 ns per service.
         """
+        if self._dependency is None or not service:
+            return {}
         catalog = tuple(ctx.lookup("services").values())
         if catalog != self._catalog:
             self._catalog = catalog
-            self._graph = Graph(catalog, self._dependency.hops if self._dependency else 0)
+            self._graph = Graph(catalog, self._dependency.hops)
         return self._graph.neighbours(service)
 
     def _place_key(self, alert: Alert, scope: str) -> str:

@@ -16,13 +16,14 @@ from pipeline.domain.ids import scope_id, scope_of
 from pipeline.domain.notification import Receipt
 from pipeline.domain.stage import INCIDENTS, Context, TableSpec, Update, Wake
 from pipeline.domain.wiring import Wiring
-from pipeline.stages.correlate import commands, episodes, reasons, seen, wakes
+from pipeline.stages.correlate import commands, episodes, reasons, wakes
 from pipeline.stages.correlate.config import CorrelateConfig
 from pipeline.stages.correlate.episodes import ENDINGS, Turn, Verdict
 from pipeline.stages.correlate.grouping import reader
 from pipeline.stages.correlate.ledger import Ledger
 from pipeline.stages.correlate.orders import obey
 from pipeline.stages.correlate.search import Search
+from pipeline.stages.correlate.seen import Seen
 from pipeline.stages.correlate.tables import (
     ALERTS,
     COUNTS,
@@ -72,6 +73,8 @@ class Correlate:
             self._wake_incident(row_key, ledger, ctx)
         elif kind == wakes.GROUP:
             self._search.wake_group(row_key, ledger, ctx)
+        elif kind == wakes.SEEN:
+            Seen(scope, ctx, self._config.remember).sweep()
         else:
             self._search.wake_place(row_key, ctx)
 
@@ -114,11 +117,11 @@ class Correlate:
 
     def _is_repeated(self, alert: Alert, scope: str, ctx: Context) -> bool:
         """Whether the id was taken before; if not, it is from now on."""
-        since_ms = ctx.now_ms - self._config.remember
-        if seen.find(ctx.table(SEEN), scope, alert.alert_id, since_ms) is not None:
+        taken = Seen(scope, ctx, self._config.remember)
+        if taken.find(alert.alert_id) is not None:
             ctx.reason(reasons.REPEATED, alert_id=alert.alert_id)
             return True
-        seen.remember(ctx.table(SEEN), ctx.table(RING), scope, alert.alert_id, ctx.now_ms, since_ms)
+        taken.remember(alert.alert_id)
         return False
 
     def _wake_alert(self, key: str, ledger: Ledger, ctx: Context) -> None:

@@ -92,8 +92,10 @@ class Turns:
             or (not is_new and row.is_unlisted),
         )
         self.keep(row)
-        is_opened = placement.case is None
-        self._search.note(alert, at_ms, found, case, ctx, is_opened=is_opened)
+        if placement.way is not Way.OVERFLOW:
+            # Nothing is to be drawn into the overflow by what happens to be there.
+            is_opened = placement.way is Way.OPEN
+            self._search.note(at_ms, alert.service, found, case, ctx, is_opened=is_opened)
         counts = counted(case.row, row.severity, 1)
         counts = replace(counts, alerts=counts.alerts + is_new, events=counts.events + events)
         case = Case(case.incident, counts)

@@ -8,6 +8,7 @@ ALERT: Final = "a"
 GROUP: Final = "g"
 INCIDENT: Final = "i"
 PLACE: Final = "p"
+SEEN: Final = "s"
 
 
 def name(kind: str, key: str) -> str:

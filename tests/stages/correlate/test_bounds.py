@@ -1,7 +1,9 @@
 """What grows has a bound, and at the bound nothing goes unpaged or unresolved."""
 
+import pytest
 from msgspec.structs import replace
 
+from pipeline.domain.catalog import Service
 from pipeline.domain.incident import ALERTS_LISTED_MAX, NOTES_MAX, SERVICES_MAX
 from pipeline.stages.correlate import dependency, seen
 from pipeline.stages.correlate.commands import NOTES_SIZE_MAX
@@ -105,21 +107,32 @@ def test_services_labels_and_notes_are_bounded() -> None:
 def test_ids_are_forgotten_by_age() -> None:
     bench = Bench()
     bench.send(*(firing(f"A{n}", alert_id=f"k-{n}") for n in range(10)))
-    bench.advance("25h")
-    for n in range(10, 20):
-        bench.send(firing(f"A{n}", alert_id=f"k-{n}"))
-    assert len(bench.chain.table(SEEN)) == 10
-    assert len(bench.chain.table(RING)) == 11
+    bench.advance("12h")
+    bench.send(*(firing(f"A{n}", alert_id=f"k-{n}") for n in range(10, 15)))
+    bench.advance("13h")
+    assert len(bench.chain.table(SEEN)) == 5
+    assert len(bench.chain.table(RING)) == 6
+    bench.advance("13h")
+    assert bench.chain.table(SEEN) == {}
+    assert bench.chain.table(RING) == {}
 
 
-def test_ids_are_forgotten_by_number(monkeypatch: object) -> None:
+def test_many_ids_are_forgotten_in_bounded_steps(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen, "SWEPT_MAX", 3)
     bench = Bench()
-    before = seen.SEEN_MAX
-    seen.SEEN_MAX = 5  # type: ignore[misc]
-    try:
-        bench.send(*(firing(f"A{n}", alert_id=f"k-{n}") for n in range(10)))
-    finally:
-        seen.SEEN_MAX = before  # type: ignore[misc]
+    bench.together(*(firing(f"A{n}", alert_id=f"k-{n}") for n in range(10)))
+    bench.advance("24h")
+    sizes = []
+    for _ in range(5):
+        bench.advance("1ms")
+        sizes.append(len(bench.chain.table(SEEN)))
+    assert sizes == [7, 4, 1, 0, 0]
+
+
+def test_ids_are_forgotten_by_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seen, "SEEN_MAX", 5)
+    bench = Bench()
+    bench.send(*(firing(f"A{n}", alert_id=f"k-{n}") for n in range(10)))
     assert sorted(bench.chain.table(SEEN)) == [f"{SCOPE}/=k-{n}" for n in range(5, 10)]
 
 
@@ -130,8 +143,31 @@ def test_a_place_forgets_what_is_stale_and_then_the_older_half() -> None:
     assert place is not None
     assert len(place.services) <= dependency.PLACE_SERVICES_MAX
     assert "s1999" in place.services
-    later = dependency.sighted(place, "x", "i.1", START_MS + 10**6, START_MS, 10_000)
-    assert list(later.services) == ["x"]
+    for n in range(dependency.TIDY_EVERY):
+        place = dependency.sighted(place, f"x{n}", "i.1", START_MS + 10**6, START_MS, 10_000)
+    assert all(name.startswith("x") for name in place.services)
+
+
+def test_a_hub_has_a_bounded_number_of_neighbours_the_nearest_first() -> None:
+    services = [Service(name="hub", dependencies=("near",))]
+    services += [Service(name=f"far{n:04}", dependencies=("near",)) for n in range(2_000)]
+    one = dependency.Graph(services, 2).neighbours("hub")
+    other = dependency.Graph(reversed(services), 2).neighbours("hub")
+    assert one == other
+    assert len(one) == dependency.NEIGHBOURS_MAX
+    assert (one["hub"], one["near"], one["far0000"]) == (0, 1, 2)
+
+
+def test_nothing_is_drawn_into_the_overflow() -> None:
+    bench = Bench(
+        {"web": ["api"]}, dependency={"hops": 1, "gap": "2m"}, open_incidents_max=2, quiet="off"
+    )
+    others = [firing("one"), firing("two")]
+    bench.send(*others, firing("A", service="web"))
+    assert bench.incident(3).rule == "overflow"
+    bench.send(*(resolved(other, START_MS) for other in others))
+    bench.send(firing("B", service="api"))
+    assert bench.incident(4).rule == "alone"
 
 
 def test_a_service_remembers_a_few_incidents() -> None:
