@@ -12,7 +12,9 @@ from typing import Any, Final
 
 from pipeline import registry
 from pipeline.app import compose
+from pipeline.app.trial import try_receiver
 from pipeline.domain.call import CallResult
+from pipeline.domain.notification import Receipt
 from pipeline.domain.wiring import Wiring
 from pipeline.edge.view import View
 from pipeline.hosts.embedded import rules
@@ -106,6 +108,17 @@ class Embedded:
 
         await self.runner.between_epochs(replace_agents)
         self._delivery = self._delivery_loop()
+
+    async def try_receiver(self, name: str) -> Receipt:
+        """Tell one receiver something harmless, past rules and outbox."""
+        return await try_receiver(
+            self.topology,
+            name,
+            client=self._client,
+            installation=self.installation,
+            now_ms=self.clock.now_ms(),
+            events_url=self._events_url,
+        )
 
     @property
     def ended(self) -> asyncio.Future[None]:

@@ -83,6 +83,7 @@ def _edge(serving: Serving) -> Any:
             readiness=embedded.complaints,
             view=embedded.view,
             topology=topology,
+            try_receiver=embedded.try_receiver,
         )
     )
 

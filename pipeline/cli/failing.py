@@ -1,28 +1,40 @@
-"""Errors at the command line: a sentence on standard error and exit code 1, never a traceback."""
+"""Errors at the command line: a sentence on standard error and an exit code, never a traceback."""
 
 from __future__ import annotations
 
 import functools
+import os
+import sys
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
+FAILED: Final = 1
+WRONG_USAGE: Final = 2
+
 
 def failing(command: Callable[P, R]) -> Callable[P, R]:
-    """Say what Tocsin raised and exit with 1."""
+    """Say what Tocsin raised; exit with 2 for wrong usage and 1 for what did not work."""
 
     @functools.wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> R:
         import typer
 
-        from pipeline.domain.errors import TocsinError
+        from pipeline.domain.errors import TocsinError, UsageError
 
         try:
             return command(*args, **kwargs)
+        except UsageError as error:
+            typer.echo(f"tocsin: {error}", err=True)
+            raise typer.Exit(WRONG_USAGE) from None
+        except BrokenPipeError:
+            # Whoever read our output has enough; Python must not complain when it flushes.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(FAILED) from None
         except (TocsinError, OSError) as error:
             typer.echo(f"tocsin: {error}", err=True)
-            raise typer.Exit(1) from None
+            raise typer.Exit(FAILED) from None
 
     return run

@@ -9,13 +9,12 @@ from typing import Final
 
 from pipeline.app.embedded import Embedded
 from pipeline.app.serving import Serving, serve_until_signalled
+from pipeline.cli.rules import file_of, load_file
 from pipeline.domain.errors import UsageError
 from pipeline.hosts.embedded.folder import Folder
-from pipeline.settings import read_settings, secret_resolver
+from pipeline.settings import read_settings
 from pipeline.topology.complaint import TopologyError
 from pipeline.topology.declared import Topology
-from pipeline.topology.load import load, read
-from pipeline.topology.locate import locate
 
 PORT_MAX: Final = 65_535
 
@@ -23,7 +22,7 @@ PORT_MAX: Final = 65_535
 def start(*, listen: str, data: Path | None, config: Path | None, is_dry: bool) -> None:
     """Run until a signal. Raises TocsinError where it cannot begin."""
     settings = read_settings()
-    path = config or settings.config or locate("topology.yaml")
+    path = file_of(config)
     topology, text = load_file(path)
     host, port = address(listen or settings.listen)
     if not is_loopback(host) and settings.token is None:
@@ -53,12 +52,6 @@ def _run(serving: Serving) -> None:
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serve_until_signalled(serving))
-
-
-def load_file(path: Path) -> tuple[Topology, str]:
-    """The Topology of a file, its secrets resolved, and its text. Raises TopologyError."""
-    text = read(path)
-    return load(text, str(path), secret_resolver(path.parent)), text
 
 
 def _reload(path: Path) -> tuple[Topology, str] | None:

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from pipeline.edge.api import about, changes, commands, dead_letters, incidents, notices, silences
+from pipeline.edge.api import (
+    about,
+    catalog,
+    changes,
+    commands,
+    dead_letters,
+    incidents,
+    notices,
+    silences,
+)
 
 ROUTES: Final[tuple[Any, ...]] = (
     *incidents.ROUTES,
@@ -13,5 +22,6 @@ ROUTES: Final[tuple[Any, ...]] = (
     *dead_letters.ROUTES,
     *notices.ROUTES,
     *changes.ROUTES,
+    *catalog.ROUTES,
     *about.ROUTES,
 )
