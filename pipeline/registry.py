@@ -51,6 +51,9 @@ SINKS: Final = MappingProxyType(
 )
 """Name of a sink → the sink."""
 
+BUILT_IN_SINKS: Final = MappingProxyType({"canary": "pipeline.sinks.canary:SINK"})
+"""Sinks of Tocsin's own receivers, which topology.yaml cannot name."""
+
 
 def stage_builder(name: str) -> Callable[[Wiring], Stage]:
     """The `build` of a stage. Raises UsageError for a name that is not registered."""
@@ -68,7 +71,8 @@ def section_type(name: str) -> type[Any]:
 
 def sink(name: str) -> Sink:
     """A sink by its name. Raises UsageError for a name that is not registered."""
-    return cast("Sink", _load("sink", SINKS, name))
+    table = BUILT_IN_SINKS if name in BUILT_IN_SINKS else SINKS
+    return cast("Sink", _load("sink", table, name))
 
 
 @cache
@@ -82,7 +86,7 @@ def receiver_type(name: str) -> type[Any]:
 
 def sinks() -> dict[str, Sink]:
     """Every sink by its name, as Wiring wants them."""
-    return {name: sink(name) for name in SINKS}
+    return {name: sink(name) for name in (*SINKS, *BUILT_IN_SINKS)}
 
 
 def _load(kind: str, table: MappingProxyType[str, str], name: str) -> Any:

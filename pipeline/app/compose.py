@@ -17,11 +17,26 @@ from pipeline.domain.raw import RawAlert
 from pipeline.domain.stage import Event
 from pipeline.domain.wiring import Wiring
 from pipeline.engine import Agent
+from pipeline.sinks import canary
+from pipeline.stages.route.config import Route
+from pipeline.stages.send.config import Receiver
 from pipeline.topology.builtin import GLOBALS
 from pipeline.topology.declared import Topology
 
 PAGERDUTY: Final = "pagerduty"
 DRY: Final = "dry-"
+
+CANARY: Final = "TocsinCanary"
+"""The alert that proves the whole way; its route is ahead of all others and ends at a sink that
+tells nobody."""
+
+_CANARY_RECEIVER: Final = Receiver(sink=canary.SINK.name)
+_CANARY_ROUTE: Final = Route(
+    receiver=canary.RECEIVER,
+    match=(f'alertname="{CANARY}"', 'is_test="true"'),
+    resolved=False,
+    acknowledged=False,
+)
 
 
 def new_slot(*, is_dry: bool = False) -> str:
@@ -49,6 +64,8 @@ def wiring(
     a slot that starts with DRY decides everything and sends nothing.
     """
     sections: dict[str, Any] = dict(topology.sections)
+    sections["receivers"] = {**sections["receivers"], canary.RECEIVER: _CANARY_RECEIVER}
+    sections["routes_ahead"] = (_CANARY_ROUTE,)
     sections["heartbeats"] = topology.observe.heartbeats
     if events_url:
         sections["receivers"] = {

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pipeline import registry
 from pipeline.domain.errors import UsageError
 from pipeline.domain.wiring import Wiring
+from pipeline.sinks.canary import RECEIVER as CANARY
 from pipeline.stages.route.config import NOBODY
 from pipeline.topology.kinds import MAPPING
 from pipeline.topology.shape import BAD, Shaper
@@ -45,7 +46,10 @@ def _receivers(node: Node, shaper: Shaper) -> Any:
         return shaper.complain(node, path, f"there are more than {RECEIVERS_MAX} receivers")
     found: dict[str, Any] = {}
     for name, member in node.value.items():
-        if name == NOBODY:
+        if name == CANARY:
+            reason = f"{CANARY!r} is taken: it is Tocsin's own"
+            found[name] = shaper.complain(node, (*path, name), reason, "rename it", at_key=name)
+        elif name == NOBODY:
             reason = f"{NOBODY!r} is taken: it means that nobody is told"
             found[name] = shaper.complain(node, (*path, name), reason, "rename it", at_key=name)
         else:

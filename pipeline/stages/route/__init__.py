@@ -14,6 +14,7 @@ def build(wiring: Wiring) -> RouteStage:
 
     Raises ValueError where the tree or the inhibitions are not acceptable.
     """
+    ahead = wiring.sections.get("routes_ahead") or ()
     receivers = wiring.sections.get("receivers") or {}
     tree = Tree(
         wiring.sections["routes"],
@@ -23,6 +24,7 @@ def build(wiring: Wiring) -> RouteStage:
             if receiver.repeat is not None or receiver.sink in REPEATS_ITSELF
         },
         batching=frozenset(name for name, receiver in receivers.items() if receiver.batch),
+        ahead=ahead,
     )
     return RouteStage(
         tree, Inhibitions(wiring.sections.get("inhibit") or (), wiring.scope), wiring.scope

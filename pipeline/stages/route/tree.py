@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.domain.alert import severity_rank
 from pipeline.domain.matchers import Matcher, parse_all
@@ -61,7 +62,8 @@ class _Node(Struct, frozen=True, kw_only=True):
 
 
 class Tree:
-    """The compiled tree. `repeats` and `batching` are what receivers say for themselves.
+    """The compiled tree. `repeats` and `batching` are what receivers say for themselves. The
+    routes of `ahead` are looked at first, inherit nothing and have places of their own.
 
     Raises ValueError where the tree is not acceptable.
     """
@@ -72,11 +74,17 @@ class Tree:
         *,
         repeats: Mapping[str, int] | None = None,
         batching: frozenset[str] = frozenset(),
+        ahead: tuple[Route, ...] = (),
     ) -> None:
         check_tree(root)
         self._repeats = repeats or {}
         self._batching = batching
-        self._root = self._compile(root, "routes", Hop(receiver=NOBODY, path=""))
+        nobody = Hop(receiver=NOBODY, path="")
+        first = tuple(
+            self._compile(route, f"built-in[{at}]", nobody) for at, route in enumerate(ahead)
+        )
+        whole = self._compile(root, "routes", nobody)
+        self._root = replace(whole, children=(*first, *whole.children))
         self._names = tuple(sorted(_names(self._root)))
         self._known: dict[tuple[str, ...], tuple[Hop, ...]] = {}
 

@@ -122,6 +122,17 @@ def test_what_a_receiver_says_goes_before_what_the_route_says() -> None:
     assert (b.repeat_ms, b.wait_ms) == (4 * 3_600_000, 30_000)
 
 
+def test_routes_ahead_come_first_inherit_nothing_and_move_no_place() -> None:
+    root = route(
+        "{receiver: a, min_severity: error, repeat: 4h, routes: [{receiver: b, match: ['x=y']}]}"
+    )
+    tree = Tree(root, ahead=(route("{receiver: c, match: ['x=y', 'z=1']}"),))
+    [first] = tree.route({"x": "y", "z": "1"})
+    assert first == Hop(receiver="c", path="built-in[0]")
+    assert tree.route({"x": "y"}) == Tree(root).route({"x": "y"})
+    assert [hop.path for hop in tree.route({"x": "y"})] == ["routes[0]"]
+
+
 def test_the_trace_shows_each_step_and_what_said_no() -> None:
     steps = Tree(route(TREE)).trace({"owner": "team-A", "env": "testing"})
     assert [(step.path, step.has_matched, step.failed, step.is_taken) for step in steps] == [
