@@ -54,13 +54,17 @@ class Verdict(Struct, frozen=True):
 
 def decide(row: AlertRow | None, alert: Alert, now_ms: int, config: CorrelateConfig) -> Verdict:
     """What an alert means for its identity. A firing one whose end has passed is resolved."""
-    if alert.starts_at_ms < 0 or alert.ends_at_ms < 0:
-        # Some senders write year 1 for an open instant; here that is 0.
-        starts_at_ms, ends_at_ms = max(0, alert.starts_at_ms), max(0, alert.ends_at_ms)
-        alert = replace(alert, starts_at_ms=starts_at_ms, ends_at_ms=ends_at_ms)
     if alert.status == "firing" and not 0 < alert.ends_at_ms <= now_ms:
         return _fires(row, alert, now_ms, config)
     return _resolves(row, alert, now_ms, config)
+
+
+def with_open_instants(alert: Alert) -> Alert:
+    """The alert with 0 for an open instant, which some senders write as year 1."""
+    if alert.starts_at_ms >= 0 and alert.ends_at_ms >= 0:
+        return alert
+    starts_at_ms, ends_at_ms = max(0, alert.starts_at_ms), max(0, alert.ends_at_ms)
+    return replace(alert, starts_at_ms=starts_at_ms, ends_at_ms=ends_at_ms)
 
 
 def decide_wake(row: AlertRow, now_ms: int, config: CorrelateConfig) -> Verdict:

@@ -82,6 +82,7 @@ class Correlate:
         scope = scope_id(ctx.origin.tenant, [read(alert) for read in self._scope])
         if alert.alert_id.startswith(KEYED) and self._is_repeated(alert, scope, ctx):
             return
+        alert = episodes.with_open_instants(alert)
         key = f"{scope}/{alert.fingerprint}"
         before = ctx.table(ALERTS).get(key)
         verdict = episodes.decide(before, alert, ctx.now_ms, self._config)

@@ -63,10 +63,7 @@ class Turns:
         """An episode begins: find where it belongs, and count it there."""
         ctx, ledger = self._ctx, self._ledger
         at_ms = alert.starts_at_ms or alert.received_at_ms or ctx.timestamp_ms
-        own = ledger.find(row.incident_id) if row.incident_id else None
-        if before is not None and before.is_firing and own is not None:
-            own = Case(own.incident, counted(own.row, before.severity, -1))
-            ledger.note(own)
+        own = self._left(before, row)
         found = self._search.find(alert, at_ms, own, ledger, ctx)
         placement = placing.decide(
             own,
@@ -78,7 +75,7 @@ class Turns:
         )
         if why is not None:
             ctx.reason(why, incident_id=row.incident_id, name=alert.name)
-        case = self._placed(placement, found, alert, at_ms)
+        case = self._placed(placement, found, alert)
         incident_id = case.incident.incident_id
         is_new = own is None or incident_id != own.incident.incident_id
         events = 1 + row.pending
@@ -211,6 +208,14 @@ class Turns:
                 return ref.name
         return fingerprint
 
+    def _left(self, before: AlertRow | None, row: AlertRow) -> Case | None:
+        """The incident that the alert was on last, on which it no longer counts as firing."""
+        own = self._ledger.find(row.incident_id) if row.incident_id else None
+        if own is not None and before is not None and before.is_firing:
+            own = Case(own.incident, counted(own.row, before.severity, -1))
+            self._ledger.note(own)
+        return own
+
     def _is_refired(self, case: Case | None, row: AlertRow) -> bool:
         refire_ms = self._config.refire
         if not refire_ms or not row.is_firing or row.is_told_resolved:
@@ -220,7 +225,7 @@ class Turns:
         is_closed = not case.incident.is_open and case.row.closed_at_ms > 0
         return is_closed and self._ctx.now_ms >= case.row.closed_at_ms + refire_ms
 
-    def _placed(self, placement: Placement, found: Findings, alert: Alert, at_ms: int) -> Case:
+    def _placed(self, placement: Placement, found: Findings, alert: Alert) -> Case:
         """The incident chosen, after opening, re-opening or merging, with the reason given."""
         ctx, ledger, case = self._ctx, self._ledger, placement.case
         key = found.group.key if found.group else f"alert={alert.fingerprint}"

@@ -169,6 +169,7 @@ def test_year_one_is_an_open_instant() -> None:
     bench.send(alert)
     bench.advance("1h")
     assert bench.incident().is_open
+    assert (bench.incident().starts_at_ms, bench.incident().alerts[0].ends_at_ms) == (0, 0)
     bench.send(replace(alert, status="resolved"))
     assert not bench.incident().is_open
 

@@ -166,6 +166,20 @@ def late_bench(**section: Any) -> Bench:
     return bench
 
 
+@given(st.lists(steps, max_size=25), st.lists(st.booleans(), min_size=25, max_size=25))
+def test_a_restart_at_any_time_changes_nothing(
+    history: list[tuple[str, Any, str]], restarts: list[bool]
+) -> None:
+    one, other = Bench(GRAPH, **SECTION), Bench(GRAPH, **SECTION)
+    for step, is_restart in zip(history, restarts, strict=False):
+        take(one, step)
+        if is_restart:
+            other.chain.restart(Bench(GRAPH, **SECTION).stage)
+        take(other, step)
+    assert one.incidents() == other.incidents()
+    assert (one.rows(), one.counts()) == (other.rows(), other.counts())
+
+
 @given(episodes, st.data())
 def test_redelivery_of_any_prefix_changes_nothing(
     drawn: list[tuple[Alert, int, bool]], data: st.DataObject
