@@ -187,7 +187,7 @@ async def test_a_gzip_bomb_is_not_unpacked(world: World) -> None:
 )
 @pytest.mark.parametrize("path", [NATIVE_PATH, V2_PATH, WEBHOOK_PATH])
 async def test_a_log_that_takes_nothing_is_a_503(tmp_path: Path, error: Busy, path: str) -> None:
-    async with running(tmp_path, appender=Refusing(error)) as world:
+    async with running(tmp_path, appender=lambda _: Refusing(error)) as world:
         body: Any = GROUP if path == WEBHOOK_PATH else [{"labels": {"alertname": "a"}, **GOOD}]
         answer = await world.client.post(path, json=body)
         assert answer.status_code == 503

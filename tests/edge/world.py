@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from pipeline.domain.call import CallResult
 from pipeline.domain.record import Record
 from pipeline.domain.secret import Secret
 from pipeline.domain.sink import Delivered
-from pipeline.domain.store import Output
+from pipeline.domain.store import Appender, Output
 from pipeline.edge.deps import Deps
 from pipeline.edge.server import build, serve
 from pipeline.edge.view import View
@@ -110,19 +110,25 @@ class Refusing:
     def __init__(self, error: Exception) -> None:
         self.error = error
 
-    async def append(self, outputs: Sequence[Output]) -> Sequence[tuple[str, int, int]]:
+    async def append(self, outputs: Iterable[Output]) -> Sequence[tuple[str, int, int]]:
         raise self.error
 
 
 @contextlib.asynccontextmanager
-async def running(path: Path, text: str = TOPOLOGY, **changes: Any) -> AsyncIterator[World]:
-    """A World that serves; `changes` replace fields of its Deps."""
+async def running(
+    path: Path,
+    text: str = TOPOLOGY,
+    stopping: asyncio.Event | None = None,
+    appender: Callable[[World], Appender] = lambda world: world.runner,
+    **changes: Any,
+) -> AsyncIterator[World]:
+    """A World that serves until `stopping`, or to the end; `changes` replace fields of its Deps."""
     world = World(path, topology(text))
     world.runner.start()
     world.view.start()
     deps = replace(
         Deps(
-            appender=world.runner,
+            appender=appender(world),
             now_ms=wall_ms,
             ingest=world.topology.sections["ingest"],
             installation=INSTALLATION,
@@ -131,7 +137,7 @@ async def running(path: Path, text: str = TOPOLOGY, **changes: Any) -> AsyncIter
         ),
         **changes,
     )
-    stopping = asyncio.Event()
+    stopping = stopping or asyncio.Event()
     ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     serving = asyncio.create_task(serve(build(deps), "127.0.0.1", 0, ready.set_result, stopping))
     await asyncio.wait((ready, serving), return_when=asyncio.FIRST_COMPLETED)
