@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 LOCK_ARGS ?=
 COMPILE = uv pip compile --quiet --universal --generate-hashes --no-header $(LOCK_ARGS)
 
-.PHONY: help run test lint bench schemas lock clean
+.PHONY: help run test lint bench schemas docs lock clean
 
 help:
 	@echo 'make run      install into $(VENV) and run the demo (Ctrl-C ends it)'
@@ -19,6 +19,7 @@ help:
 	@echo 'make lint     the checks alone: ruff, mypy, import-linter'
 	@echo 'make bench    the benchmarks'
 	@echo 'make schemas  write schemas/*.avsc from the domain'
+	@echo 'make docs     write infra/docs and the picture in the README from topology.yaml and the code'
 	@echo 'make lock     write both locks from pyproject.toml (needs uv; LOCK_ARGS=--upgrade takes newer versions)'
 	@echo 'make clean    remove $(VENV), caches and built files'
 
@@ -39,6 +40,10 @@ bench: $(VENV)/.installed-tests
 
 schemas: $(VENV)/.installed
 	$(BIN)/python -m pipeline.codec.schemas
+
+docs: $(VENV)/.installed
+	$(BIN)/python -m pipeline.topology.publish
+	$(BIN)/python -m pipeline.observe.metrics
 
 # A stamp is older than its lock only when the lock has changed: otherwise nothing is installed.
 $(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python

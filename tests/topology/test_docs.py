@@ -1,4 +1,4 @@
-"""The documents about the default topology are goldens; an AsyncAPI reader finds all it needs."""
+"""The documents about a topology: an AsyncAPI reader finds all it needs, the picture all agents."""
 
 import json
 from typing import Any
@@ -15,7 +15,6 @@ from pipeline.topology.locate import locate
 from pipeline.topology.reference import describe, reference, show
 from pipeline.topology.stream import draw, render_mermaid, topics_table
 from pipeline.topology.table import Table, render_markdown
-from tests.golden_files import check_golden
 from tests.topology.worlds import KEY, loaded
 
 TOPOLOGY = loaded(locate("topology.yaml").read_text(encoding="utf-8"))
@@ -35,18 +34,6 @@ receivers:
 routes: {receiver: one, routes: [{match: [a=b], receiver: two}]}
 """
 )
-
-
-@pytest.mark.parametrize("name", ["stream.md", "topology-reference.md"])
-def test_golden(name: str, *, is_update: bool) -> None:
-    check_golden(f"topology/{name}", render_docs(TOPOLOGY, SCHEMAS)[name], is_update=is_update)
-
-
-def test_golden_asyncapi_without_the_schemas(*, is_update: bool) -> None:
-    # The schemas have goldens of their own under schemas/: here only their place is compared.
-    bare = {name: {"doc": schema.get("doc", "")} for name, schema in SCHEMAS.items()}
-    text = render_docs(TOPOLOGY, bare)["asyncapi.yaml"]
-    check_golden("topology/asyncapi.yaml", text, is_update=is_update)
 
 
 def test_no_document_shows_a_secret() -> None:
