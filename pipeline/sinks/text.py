@@ -32,8 +32,8 @@ def json_body(value: Any) -> bytes:
 
 
 def filled(value: dict[str, Any]) -> dict[str, Any]:
-    """The mapping without its empty members."""
-    return {key: member for key, member in value.items() if member not in ("", None, (), [], {})}
+    """The mapping without its empty members; 0 and False say something."""
+    return {key: member for key, member in value.items() if member or isinstance(member, int)}
 
 
 def _scrubbed(value: Any) -> Any:

@@ -1,7 +1,8 @@
 """Notifications per second of one core: outbox, call, receipt, commits included.
 
-`python -m tests.bench.notifications`. A whole embedded Tocsin on a folder of its own is given
-notifications, of as many incidents, and calls a server in another process, 100 at a time. Beside
+`python -m tests.bench.notifications`. The agent `deliver` on the embedded host, on disk, is
+given notifications of as many incidents, and calls a server in another process, 100 at a time.
+Beside
 it the bare client sends the same bodies to the same server. CPU is that of this process, all
 threads: the server's is not counted, and what waits costs nothing.
 """
@@ -13,23 +14,33 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeVar, cast
 
-from pipeline.app.embedded import Embedded
+import uvloop
+
+from pipeline.app import compose
 from pipeline.codec import encode
+from pipeline.domain.call import CallResult
 from pipeline.domain.secret import Secret
 from pipeline.domain.sink import Response
 from pipeline.domain.store import Output
-from pipeline.hosts.embedded.folder import Folder
+from pipeline.hosts.embedded.clock import Clock
+from pipeline.hosts.embedded.database import connect
+from pipeline.hosts.embedded.host import EmbeddedHost
+from pipeline.hosts.embedded.runner import Runner
+from pipeline.sinks.pagerduty import SINK as PAGERDUTY
 from pipeline.sinks.pagerduty import PagerDutyConfig
+from pipeline.stages.send.tables import CALLING, OUTBOX, Entry
 from pipeline.topology.load import load
 from pipeline.wire.client import Client
+from pipeline.wire.loop import DeliveryLoop
 from tests.checks.sink import requests_of
-from tests.stages.send.given import PAGERDUTY, ROUTING_KEY, rich
+from tests.stages.send.given import ROUTING_KEY, rich
 from tests.wait import wait_until_async
 
+T = TypeVar("T")
 COUNT: Final = 6_000
 BATCH: Final = 500
 IN_FLIGHT: Final = 100
@@ -48,7 +59,7 @@ class Server(asyncio.Protocol):
     ANSWER: Final = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\n{}"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)
         self._bytes = b""
 
     def data_received(self, data: bytes) -> None:
@@ -59,7 +70,6 @@ class Server(asyncio.Protocol):
         size = int(head.lower().partition(b"content-length:")[2].split(b"\r\n", 1)[0] or 0)
         if len(rest) >= size:
             self._bytes = rest[size:]
-            assert isinstance(self._transport, asyncio.Transport)
             self._transport.write(self.ANSWER)
 
 
@@ -78,17 +88,51 @@ async def timed(work: Callable[[], Awaitable[object]]) -> tuple[float, float]:
     return time.perf_counter() - began_s, time.process_time() - cpu_s
 
 
+class Deliver:
+    """The agent `deliver` on an embedded host, with the delivery loop, and nothing else."""
+
+    def __init__(self, url: str, folder: Path, client: Client) -> None:
+        topology = load(TOPOLOGY, "bench", lambda _: Secret(ROUTING_KEY))
+        wires = compose.wiring(topology, "abcdefgh", slot="bench", events_url=url)
+        types = compose.event_types(topology)
+        clock = Clock()
+        self.host = EmbeddedHost(
+            connect(str(folder / "bench.db")),
+            [agent for agent in compose.agents(topology, wires) if agent.name == "deliver"],
+            topics=types,
+            globals_={},
+            now_ms=clock.now_ms,
+        )
+        self.runner = Runner(self.host, clock.now_ms)
+        self._delivery = DeliveryLoop(
+            client, wires.sinks, wires.sections["receivers"], "abcdefgh", self._take_back
+        )
+        self._loop = asyncio.get_running_loop()
+        self.host.watch(OUTBOX.name, self._committed)
+
+    def _take_back(self, result: CallResult) -> None:
+        self.runner.inject(self.host.owner(OUTBOX.name), result)
+
+    def _committed(self, _task: str, rows: Mapping[str, Any]) -> None:
+        calls = [row for row in rows.values() if row is not None and row.state == CALLING]
+        self._loop.call_soon_threadsafe(self._start, calls)
+
+    def _start(self, calls: list[Entry]) -> None:
+        for entry in calls:
+            self._delivery.start(entry)
+
+
 async def through_the_outbox(url: str, folder: Path) -> tuple[float, float]:
     """COUNT notifications from the topic to their receipts."""
-    topology = load(TOPOLOGY, "bench", lambda _: Secret(ROUTING_KEY))
-    tocsin = Embedded(topology, Folder(folder), text=TOPOLOGY, events_url=url)
-    await tocsin.start()
+    client = Client()
+    deliver = Deliver(url, folder, client)
+    deliver.runner.start()
     outputs = [notification(n) for n in range(COUNT)]
+    log = deliver.host.log
 
     async def work() -> None:
         for start in range(0, COUNT, BATCH):
-            await tocsin.runner.append(outputs[start : start + BATCH])
-        log = tocsin.host.log
+            await deliver.runner.append(outputs[start : start + BATCH])
         await wait_until_async(
             lambda: log.bounds("receipts", 0)[1] >= COUNT, what="receipts", deadline_s=120
         )
@@ -96,7 +140,8 @@ async def through_the_outbox(url: str, folder: Path) -> tuple[float, float]:
     try:
         return await timed(work)
     finally:
-        await tocsin.stop()
+        await deliver.runner.stop()
+        await client.close()
 
 
 async def bare(url: str) -> tuple[float, float]:
@@ -132,19 +177,25 @@ def notification(number: int) -> Output:
     return Output(topic="notifications", key="on-call", value=encode(told), event=told)
 
 
-async def measure() -> None:
+def run(work: Coroutine[Any, Any, T]) -> T:
+    """Run on the event loop that the product runs on."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+def measure() -> None:
     """Print the table."""
     server = subprocess.Popen(
-        [sys.executable, "-m", __spec__.name if __spec__ else "", "serve"],
+        [sys.executable, "-m", "tests.bench.notifications", "serve"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )
     assert server.stdout is not None
     url = f"http://127.0.0.1:{int(server.stdout.readline())}"
     try:
-        bare_s, bare_cpu_s = await bare(url)
+        bare_s, bare_cpu_s = run(bare(url))
         with tempfile.TemporaryDirectory() as folder:
-            took_s, cpu_s = await through_the_outbox(url, Path(folder))
+            took_s, cpu_s = run(through_the_outbox(url, Path(folder)))
     finally:
         server.communicate(b"")
     print(f"{COUNT} notifications, {IN_FLIGHT} calls in flight, server in another process")
@@ -160,4 +211,7 @@ async def measure() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve() if sys.argv[1:] == ["serve"] else measure())
+    if sys.argv[1:] == ["serve"]:
+        run(serve())
+    else:
+        measure()
