@@ -77,7 +77,7 @@ class Turns:
             ctx.reason(why, incident_id=row.incident_id, name=alert.name)
         case = self._placed(placement, found, alert)
         incident_id = case.incident.incident_id
-        is_new = own is None or incident_id != own.incident.incident_id
+        is_new = self._moves(own, incident_id)
         events = 1 + row.pending
         row = replace(
             row,
@@ -215,6 +215,17 @@ class Turns:
             own = Case(own.incident, counted(own.row, before.severity, -1))
             self._ledger.note(own)
         return own
+
+    def _moves(self, own: Case | None, incident_id: str) -> bool:
+        """Whether the alert is new on the incident; then it is no longer one of its last one's,
+        should that be opened again.
+        """
+        if own is None:
+            return True
+        if own.incident.incident_id == incident_id:
+            return False
+        self._ledger.note(Case(own.incident, replace(own.row, alerts=own.row.alerts - 1)))
+        return True
 
     def _is_refired(self, case: Case | None, row: AlertRow) -> bool:
         refire_ms = self._config.refire

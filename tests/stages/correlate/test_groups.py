@@ -242,6 +242,20 @@ def test_it_opens_again_within_a_window(minutes: int, reopens: bool) -> None:
     assert bench.incident().is_open is reopens
 
 
+def test_an_alert_that_went_elsewhere_is_not_counted_where_it_was() -> None:
+    bench = Bench(GRAPH, quiet="off", rules=[BY_SERVICE], dependency={"hops": 1, "gap": "2m"})
+    alert = firing("A", service="web")
+    bench.send(alert, resolved(alert, START_MS))
+    bench.send(firing("B", service="core", starts_at_ms=at(1)))
+    bench.send(firing("C", service="api", starts_at_ms=at(2)))
+    bench.send(replace(alert, starts_at_ms=at(3)))
+    assert [incident.alert_count for incident in bench.open()] == [3]
+    bench.command("resolve", 2)
+    bench.send(replace(alert, starts_at_ms=at(4)))
+    assert bench.incident(2).alert_count == 3
+    assert sum(row.alerts for row in bench.counts().values()) == 3
+
+
 def test_its_group_opens_it_again_too() -> None:
     bench = Bench(quiet="off", rules=[BY_SERVICE])
     alert = firing("A", service="s")
