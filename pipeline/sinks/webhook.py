@@ -10,7 +10,7 @@ followed.
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
 
@@ -79,7 +79,9 @@ class Webhook:
             body = json_body(webhook_body(notification, key, detail))
             if len(body) <= BODY_SIZE_MAX:
                 break
-        headers = sign(config.secrets, notification.notification_id, now_ms // 1_000, body)
+        # A receiver's name is part of the id, and a header takes ASCII only.
+        webhook_id = quote(notification.notification_id, errors="replace")
+        headers = sign(config.secrets, webhook_id, now_ms // 1_000, body)
         response = yield Http(
             method="POST",
             url=config.url,

@@ -46,6 +46,7 @@ class Client:
     def __init__(self, *, verify: ssl.SSLContext | None = None, total_s: float = 5.0) -> None:
         connect_s = min(CONNECT_TIMEOUT_S, total_s)
         self._total_s = total_s
+        self._is_closed = False
         self._extensions = {
             "timeout": {"connect": connect_s, "read": total_s, "pool": total_s, "write": total_s}
         }
@@ -54,16 +55,21 @@ class Client:
 
     async def call(self, request: Http) -> Response:
         """Send one request and read its answer, within `total_s`. Raises only CancelledError."""
+        if self._is_closed:
+            return Response(status=0, error="the client is closed")
         try:
             async with asyncio.timeout(self._total_s):
                 return await self._call(request)
         except TimeoutError:
             return Response(status=0, error=f"no answer in {self._total_s:g} s", is_ambiguous=True)
+        except ValueError as error:  # a header or URL that cannot be written
+            return Response(status=0, error=_words(error))
         except (httpx.HTTPError, httpx.InvalidURL, aiohttp.ClientError, OSError) as error:
             return Response(status=0, error=_words(error), is_ambiguous=may_be_taken(error))
 
     async def close(self) -> None:
         """Close the connections; a closed client sends nothing more."""
+        self._is_closed = True
         await self._transport.aclose()
 
     async def _call(self, request: Http) -> Response:

@@ -97,8 +97,12 @@ def check_size_and_unicode_are_survived(sink: Sink, config: Any, told: Notificat
             replace(told, action=action, annotations={f"a{n}": odd for n in range(8)}),
             replace(told, action=action, title="", description="", source="", alerts=()),
             replace(told, action=action, starts_at_ms=2**62, created_at_ms=-5),
+            replace(told, action=action, notification_id="1.2/équipe \ud800\r\n/3"),
         ):
             for request in requests_of(sink, config, given, Response(status=200)):
+                assert all(
+                    value.isascii() and value.isprintable() for value in request.headers.values()
+                )
                 assert len(request.body) <= BODY_SIZE_MAX
                 assert request.body.decode("utf-8")
 
