@@ -3,16 +3,17 @@ r"""Regular expressions of matchers, anchored as Alertmanager does it, and kept 
 Alertmanager's engine (RE2) takes time linear in the text; Python's backtracks. So what could take
 very long is refused when it is written, not met when it pages: look-around and references to groups
 (RE2 has neither), a repeated group that itself varies in length (`(a+)+`), more than REPEATS_MAX
-open repetitions or VARIATIONS_MAX others, a pattern over PATTERN_SIZE_MAX. The text is bounded too:
-the more open repetitions, the shorter (`_TEXT_SIZE_MAX`). A longer value does not match, so `=~` is
-false and `!~` is true of it. `\d`, `\w`, `\s` and `\b` are ASCII, as in RE2.
+open repetitions or CHOICES_MAX choices in a row, a pattern over PATTERN_SIZE_MAX. The text is
+bounded too: the more open repetitions, the shorter (`_TEXT_SIZE_MAX`). A longer value does not
+match, so `=~` is false and `!~` is true of it. The worst that is left takes a tenth of a second,
+once per value. `\d`, `\w`, `\s` and `\b` are ASCII, as in RE2.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Final
+from typing import Final, NamedTuple
 
 PATTERN_SIZE_MAX: Final = 1_024
 """Characters of a pattern that is not a plain list of alternatives."""
@@ -21,10 +22,11 @@ ALTERNATIVES_SIZE_MAX: Final = 32_768
 """Characters of a plain list of alternatives (`a|b|c`), which is looked up and never searched."""
 
 REPEATS_MAX: Final = 3
-"""`*`, `+` and `{n,}` in one pattern: the exponent of its worst case."""
+"""`*`, `+` and `{n,}` that follow each other: the exponent of the worst case."""
 
-VARIATIONS_MAX: Final = 24
-"""`?`, `|` and `{n,m}` in one pattern: each can double its worst case."""
+CHOICES_MAX: Final = (20, 12, 8, 4)
+"""Bits of choice by `?`, `|` and `{n,m}`, by the number of open repetitions: each doubles the
+worst case."""
 
 _TEXT_SIZE_MAX: Final = (8_192, 4_096, 1_024, 256)
 """Characters of a value that are matched, by the number of open repetitions."""
@@ -33,11 +35,11 @@ _REMEMBERED_MAX: Final = 1_000
 """Answers remembered per pattern; at the limit they are forgotten and fill again."""
 
 _SPECIAL: Final = frozenset(".^$*+?{}[]()\\")
-_REPEAT: Final = re.compile(r"[*+?]|\{(?P<low>\d+)(?P<comma>,(?P<high>\d*))?\}", re.ASCII)
+_REPEAT: Final = re.compile(r"[*+?]|\{(?!\})(?P<low>\d*)(?P<comma>,(?P<high>\d*))?\}", re.ASCII)
 _HEAD: Final = re.compile(r"\(\?(?:P<\w+>|[ims]*:|[ims]+(?=\)))")
 _SET_OPERATIONS: Final = frozenset({"--", "&&", "~~", "||"})
-_FIXED, _BOUNDED, _OPEN = 0, 1, 2
-_SPAN_MAX: Final = 16
+_COUNT_MAX: Final = 16
+_DEPTH_MAX: Final = 20
 
 
 def compile_pattern(pattern: str) -> Callable[[str], bool]:
@@ -53,7 +55,7 @@ def compile_pattern(pattern: str) -> Callable[[str], bool]:
             f"the pattern has {len(pattern)} characters and {PATTERN_SIZE_MAX} are allowed: "
             "write several matchers or plain alternatives"
         )
-    repeats = _count_repeats(pattern)
+    repeats = _Scale(pattern).weigh()
     try:
         compiled = re.compile(pattern, re.ASCII)
     except (re.error, OverflowError, RecursionError) as error:
@@ -85,59 +87,89 @@ def _remembering(compiled: re.Pattern[str], text_size_max: int) -> Callable[[str
     return accepts
 
 
-def _count_repeats(pattern: str) -> int:
-    """The open repetitions of a pattern. Raises ValueError where the worst case is too bad."""
-    counts = {_BOUNDED: 0, _OPEN: 0}
-    groups: list[int] = []  # how much each group that is open here varies in length
-    varies, at = _FIXED, 0
-    while at < len(pattern):
-        end = at + _step(pattern, at)
-        head = pattern[at]
-        if head == "(":
-            groups.append(_FIXED)
-        elif head == "|":
-            _vary(groups, counts, _BOUNDED)
-        else:
-            varies = groups.pop() if head == ")" and groups else _FIXED
-            found = _REPEAT.match(pattern, end)
-            if found:
-                kind = _kind(found)
-                if max(varies, kind) == _OPEN and varies and found[0] != "?":
-                    raise ValueError(
-                        f"the pattern {pattern!r} repeats, at character {end}, a group that "
-                        "itself varies: that can take for ever; write it without the inner "
-                        "repetition or alternative, or as several matchers"
-                    )
-                _vary(groups, counts, kind)
-                end = found.end() + (pattern[found.end() : found.end() + 1] in {"?", "+"})
-            if groups:
-                groups[-1] = max(groups[-1], varies)
-        at = end
-    if counts[_OPEN] > REPEATS_MAX or counts[_BOUNDED] > VARIATIONS_MAX:
-        raise ValueError(
-            f"the pattern {pattern!r} has {counts[_OPEN]} open repetitions (*, +, {{n,}}) and "
-            f"{counts[_BOUNDED]} other variations (?, |, {{n,m}}); {REPEATS_MAX} and "
-            f"{VARIATIONS_MAX} are allowed: write it as several matchers on the same label"
+class _Weight(NamedTuple):
+    """How much what a piece matches may vary: open repetitions, and other choices in bits."""
+
+    repeats: int
+    choices: int
+
+
+class _Scale:
+    """Weighs a pattern by its own grammar: what follows adds up, the worst alternative counts."""
+
+    def __init__(self, pattern: str) -> None:
+        self._pattern = pattern
+        self._at = 0
+        self._depth = 0
+
+    def weigh(self) -> int:
+        """The open repetitions of the pattern. Raises ValueError where it weighs too much."""
+        repeats, choices = self._alternatives()
+        if repeats > REPEATS_MAX or choices > CHOICES_MAX[repeats]:
+            raise self._error(
+                f"has {repeats} open repetitions (*, +, {{n,}}) and {choices} other choices "
+                f"(?, |, {{n,m}}) in a row; {REPEATS_MAX} are allowed, and with so many "
+                f"{CHOICES_MAX[min(repeats, REPEATS_MAX)]} choices",
+                "write it as several matchers on the same label",
+            )
+        return repeats
+
+    def _alternatives(self) -> _Weight:
+        branches = [self._sequence()]
+        while self._peek() == "|":
+            self._at += 1
+            branches.append(self._sequence())
+        return _Weight(
+            max(branch.repeats for branch in branches),
+            max(branch.choices for branch in branches) + (len(branches) - 1).bit_length(),
         )
-    return counts[_OPEN]
 
+    def _sequence(self) -> _Weight:
+        repeats = choices = 0
+        while self._peek() not in {"", "|", ")"}:
+            piece = self._repeated(self._piece())
+            repeats += piece.repeats
+            choices += piece.choices
+        return _Weight(repeats, choices)
 
-def _vary(groups: list[int], counts: dict[int, int], kind: int) -> None:
-    if kind != _FIXED:
-        counts[kind] += 1
-        if groups:
-            groups[-1] = max(groups[-1], kind)
+    def _piece(self) -> _Weight:
+        is_group = self._peek() == "("
+        self._at += _step(self._pattern, self._at)
+        if not is_group:
+            return _Weight(0, 0)
+        self._depth += 1
+        if self._depth > _DEPTH_MAX:
+            raise self._error(f"nests more than {_DEPTH_MAX} groups", "write it flatter")
+        inner = self._alternatives()
+        self._depth -= 1
+        self._at += 1  # the closing bracket; that it is missing is for `re` to say
+        return inner
 
+    def _repeated(self, piece: _Weight) -> _Weight:
+        found = _REPEAT.match(self._pattern, self._at)
+        if found is None:
+            return piece
+        self._at = found.end() + (self._pattern[found.end() : found.end() + 1] in {"?", "+"})
+        if found[0] == "?":
+            return _Weight(piece.repeats, piece.choices + 1)
+        low, high = int(found["low"] or 0), int(found["high"] or found["low"] or 0)
+        is_open = found[0] in "*+" or (found["comma"] is not None and not found["high"])
+        is_long = is_open or high > _COUNT_MAX
+        if piece.repeats or (piece.choices and is_long):
+            raise self._error(
+                f"repeats, at character {found.start()}, a group that itself varies",
+                "that can take for ever: write it without the inner repetition or alternative, "
+                "or as several matchers",
+            )
+        if is_long and (is_open or high != low):
+            return _Weight(1, 0)
+        return _Weight(0, piece.choices * high + (high - low).bit_length())
 
-def _kind(repeat: re.Match[str]) -> int:
-    if repeat[0] in "*+":
-        return _OPEN
-    if repeat[0] == "?":
-        return _BOUNDED
-    low = int(repeat["low"])
-    if repeat["comma"] is None:
-        return _FIXED if low <= _SPAN_MAX else _OPEN
-    return _BOUNDED if repeat["high"] and int(repeat["high"]) <= _SPAN_MAX else _OPEN
+    def _peek(self) -> str:
+        return self._pattern[self._at : self._at + 1]
+
+    def _error(self, what: str, hint: str) -> ValueError:
+        return ValueError(f"the pattern {self._pattern!r} {what}; {hint}")
 
 
 def _step(pattern: str, at: int) -> int:

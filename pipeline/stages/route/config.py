@@ -63,7 +63,8 @@ class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether an acknowledgement is told to whom the incident was told. Default: true."""
 
     min_severity: str | None = None
-    """The least severity that is told: info, warning, error or critical. Default: any."""
+    """The least severity that is told: info, warning, error or critical; unknown is less than
+    each of them. Default: any."""
 
     routes: tuple[Route, ...] = ()
     """The children, in the order in which they are looked at."""
