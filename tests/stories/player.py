@@ -3,22 +3,30 @@
 story: what it shows, one sentence
 topology: what differs from the built-in one (a mapping; optional)
 services: entries of the catalog (a list; optional)
+dry_run: true where everything is decided and nothing sent (optional)
 steps: a list of one-key mappings, in order:
-  alert: one native alert (status firing unless said) · alerts: a list of them, one batch
-  repeat: {times, every, alert} · wait: a duration
-  post: {format, body} as it comes to `raw-alerts`, body as text or as JSON
-  command: {kind, incident: its title, author, …} · silence: {matchers, for, after, …}
-  change: {service, summary, kind} · receiver: {name: up | down | refuses | hangs}
+  alert: one native alert (status firing unless said; `ago`, `ended_ago` and `ends_in` say when it
+    began, ended or ends, around now; `pad: {annotation: characters}` makes long texts)
+  alerts: a list of them, one batch · repeat: {times, every, alert} · wait: a duration
+  post: {format, tenant, body} as it comes to `raw-alerts`, body as text or as JSON
+  command: {kind, incident: its title, into: a title, for: a duration, author, …}
+  silence: {id, matchers, for, after, rrule, duration, time_zone} · expire: the id of a silence
+  change: {service, summary, kind}
+  receiver: {name: up | down | refuses | hangs | throttles | silent}; one that hangs may have taken
+    the call, one that throttles asks for a minute, of a silent one no result ever comes
   restart: {} (a new run of the worker over the same state)
   sleep: a duration in which the worker is down; what is due meanwhile is late
 and what must be so now:
   pages: all calls taken since the last `pages`, as `<action> <receiver>: <title>`
   calls: how many calls were made since the last `calls`, taken or not
   incidents: all incidents, as `<status> <severity> <title> (<firing>/<alerts>)`
+  shows: {title: parts of that incident} · page_shows: {title: parts of the last page taken}
+  alert_shows: {name: parts of the last such alert on `alerts`}
+  says: {title: a text in one of the reasons that the incident lists}
   reasons: reasons given since the last `reasons`, each at least once
-  no_reasons: reasons that were not given since then
   receipts: all since the last `receipts`, as `<result> <action> <receiver>`
   dead_letters: the reasons of all since the last `dead_letters`
+Parts are mappings: what they name must be so, what they do not name may be anything.
 """
 
 from __future__ import annotations
@@ -33,10 +41,12 @@ import yaml
 from msgspec.structs import replace
 
 from pipeline.app import compose
+from pipeline.domain.alert import Alert
 from pipeline.domain.call import CallResult
 from pipeline.domain.catalog import Change, ChangeEntry, Service
 from pipeline.domain.command import Command
 from pipeline.domain.incident import Incident
+from pipeline.domain.notification import Notification
 from pipeline.domain.secret import Secret
 from pipeline.domain.silence import Silence
 from pipeline.domain.sink import Delivered, Refused, Retry
@@ -58,6 +68,9 @@ class Player:
     def __init__(self, story: Mapping[str, Any]) -> None:
         text = yaml.safe_dump({**BASE, **(story.get("topology") or {})})
         self.topology = load(text, "story", lambda _: Secret(ROUTING_KEY))
+        self._is_dry = bool(story.get("dry_run"))
+        self._alerts: dict[str, Alert] = {}
+        self._told: dict[str, Notification] = {}
         self.health: dict[str, str] = {}
         self.pages: list[str] = []
         self.calls = 0
@@ -68,7 +81,6 @@ class Player:
             globals_=compose.global_topics(self.topology),
             answer=self._answer,
         )
-        self._reasons: dict[str, int] = {}
         for entry in story.get("services") or ():
             service = msgspec.convert(entry, Service)
             self.driver.send("services", service.name, service)
@@ -86,7 +98,8 @@ class Player:
 
     def _agents(self) -> Any:
         self._slots += 1
-        wires = compose.wiring(self.topology, INSTALLATION, slot=f"slot{self._slots}")
+        slot = compose.DRY if self._is_dry else "slot"
+        wires = compose.wiring(self.topology, INSTALLATION, slot=f"{slot}{self._slots}")
         return compose.agents(self.topology, wires)
 
     def _answer(self, key: str, entry: Any) -> CallResult | None:
@@ -96,11 +109,16 @@ class Player:
         result = CallResult(key=key, attempt=entry.attempt)
         if health == "up":
             self.pages.append(f"{told.action} {told.receiver}: {told.title}")
+            self._told[told.title] = told
             return replace(result, delivered=Delivered(ref=told.incident_id, status=202))
         if health == "refuses":
             return replace(result, refused=Refused(why="400", status=400))
         if health == "hangs":
             return replace(result, retry=Retry(why="no answer", is_ambiguous=True))
+        if health == "throttles":
+            return replace(result, retry=Retry(why="429", after_s=60, is_throttled=True))
+        if health == "silent":
+            return None
         return replace(result, retry=Retry(why="503", status=503))
 
     def do_alert(self, alert: Mapping[str, Any]) -> None:
@@ -119,6 +137,8 @@ class Player:
             native["starts_at_ms"] = self.driver.now_ms - Duration.parse(native.pop("ago"))
         if "ended_ago" in native:
             native["ends_at_ms"] = self.driver.now_ms - Duration.parse(native.pop("ended_ago"))
+        for name, size in native.pop("pad", {}).items():
+            native.setdefault("annotations", {})[name] = "x" * size
         if "ends_in" in native:
             native["ends_at_ms"] = self.driver.now_ms + Duration.parse(native.pop("ends_in"))
         return native
@@ -130,10 +150,10 @@ class Player:
             self.driver.advance(what["every"])
 
     def do_post(self, what: Mapping[str, Any]) -> None:
-        """Bytes as a foreign producer writes them; without a format it is sniffed."""
+        """Bytes as a foreign producer writes them; without a format they are sniffed."""
         body = what["body"]
         raw = body.encode() if isinstance(body, str) else json.dumps(body).encode()
-        headers = {"format": what["format"]} if "format" in what else {}
+        headers = {name: what[name] for name in ("format", "tenant") if name in what}
         self.driver.send("raw-alerts", "", raw, headers)
 
     def do_wait(self, by: str) -> None:
@@ -169,7 +189,7 @@ class Player:
             ends_at_ms=starts + Duration.parse(what["for"]),
             created_by="ann",
             rrule=what.get("rrule", ""),
-            duration_ms=Duration.parse(what.get("duration", "off")),
+            duration_ms=int(Duration.parse(what.get("duration", "off"))),
             time_zone=what.get("time_zone", "UTC"),
         )
         self.driver.send("silences", silence.silence_id, silence)
@@ -190,7 +210,7 @@ class Player:
         self.driver.send("changes", change.service, change)
 
     def do_receiver(self, what: Mapping[str, str]) -> None:
-        """Set the health of receivers: up, down, refuses or hangs."""
+        """Set the health of receivers."""
         self.health.update(what)
 
     def do_restart(self, _: Any) -> None:
@@ -233,6 +253,19 @@ class Player:
             sorted(found)
         )
 
+    def expect_shows(self, expected: Mapping[str, Any]) -> tuple[Any, Any]:
+        """Each incident (by title) has these parts."""
+        return expected, {t: _part(self._incident(t), want) for t, want in expected.items()}
+
+    def expect_page_shows(self, expected: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The last notification taken under each title has these parts."""
+        return expected, {t: _part(self._told.get(t), want) for t, want in expected.items()}
+
+    def expect_alert_shows(self, expected: Mapping[str, Any]) -> tuple[Any, Any]:
+        """The last alert of each name has these parts."""
+        self._alerts |= {alert.name: alert for alert in self.driver.read("alerts")}
+        return expected, {n: _part(self._alerts.get(n), want) for n, want in expected.items()}
+
     def expect_says(self, expected: Mapping[str, str]) -> tuple[Any, Any]:
         """Each incident (by title) has a reason line that holds the text."""
         found = {}
@@ -243,9 +276,7 @@ class Player:
 
     def _incidents(self) -> list[Incident]:
         rows = self.driver.table("incidents")
-        return [
-            rows[key] for key in sorted(rows, key=lambda k: (k.split(".")[0], int(k.split(".")[1])))
-        ]
+        return [rows[key] for key in sorted(rows, key=_by_number)]
 
     def _incident(self, title: str) -> Incident:
         matching = [i for i in self._incidents() if i.title == title]
@@ -256,6 +287,14 @@ class Player:
 def _by_number(incident_id: str) -> tuple[str, int]:
     scope, _, number = incident_id.partition(".")
     return scope, int(number)
+
+
+def _part(value: Any, wanted: Any) -> Any:
+    """As much of a value as is asked for, in the shape in which it is asked."""
+    if not isinstance(wanted, Mapping):
+        return list(value) if isinstance(value, tuple) else value
+    found = msgspec.to_builtins(value) or {}
+    return {name: _part(found.get(name), part) for name, part in wanted.items()}
 
 
 def _line(incident: Incident) -> str:
