@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
-from litestar.openapi.spec import OpenAPIMediaType, Operation, RequestBody, Schema
+from litestar.openapi.spec import OpenAPIMediaType, Operation, Parameter, RequestBody, Schema
 
 _PREFIX: Final = "#/$defs/"
 
@@ -39,6 +39,24 @@ def takes(kind: type[Any], *, is_batch: bool = False) -> type[Operation]:
             self.request_body = RequestBody(content={"application/json": media})
 
     return Taking
+
+
+def asks(*names: str) -> type[Operation]:
+    """The operation of a list: its filters, as texts, and its paging."""
+
+    @dataclass
+    class Asking(Operation):
+        def __post_init__(self) -> None:
+            kinds = {**dict.fromkeys(names, "string"), "limit": "integer", "cursor": "string"}
+            self.parameters = [
+                *(self.parameters or []),
+                *(
+                    Parameter(name=name, param_in="query", schema=_Given(plain={"type": kind}))
+                    for name, kind in kinds.items()
+                ),
+            ]
+
+    return Asking
 
 
 def _in_full(part: Any, defined: dict[str, Any]) -> Any:

@@ -20,12 +20,15 @@ from pipeline.edge.api.asking import caller_of
 from pipeline.edge.deps import Deps, Edge
 from pipeline.edge.gate import Gate
 from pipeline.edge.problem import ANSWERS
+from pipeline.edge.protocol import BoundedProtocol
 
 STOP_WITHIN_S: Final = 10
 """Requests in hand get so long to end when the edge stops; then they are cut off."""
 
 KEEP_ALIVE_S: Final = 75
 BACKLOG: Final = 1024
+CONNECTIONS_MAX: Final = 4_096
+"""Connections at once; a request on a further one gets a 503."""
 
 
 def build(deps: Deps) -> Litestar:
@@ -89,7 +92,8 @@ async def serve(
     server = _Server(
         uvicorn.Config(
             app,
-            http="httptools",
+            http=BoundedProtocol,
+            limit_concurrency=CONNECTIONS_MAX,
             ws="none",
             lifespan="on",
             log_config=None,

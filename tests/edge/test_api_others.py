@@ -59,6 +59,15 @@ async def test_a_silence_that_cannot_be_is_named(world: World) -> None:
             assert answer.json()["errors"][0]["path"] == path, body
 
 
+async def test_a_silence_asked_for_twice_with_its_key_is_one(world: World) -> None:
+    body = {"matchers": ['service="db"'], "duration": "1h"}
+    for _ in range(2):
+        headers = {"Idempotency-Key": "mute-db"}
+        answer = await world.client.post("/api/v1/silences", json=body, headers=headers)
+        assert answer.status_code == 201
+    assert len({record.key for record in world.records("silences")}) == 1
+
+
 async def test_a_preview_names_what_would_be_muted_and_writes_nothing(world: World) -> None:
     incident = await open_incident(world)
     answer = await world.client.post(

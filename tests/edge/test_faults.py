@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ from pipeline.edge.admission import Admission
 from pipeline.edge.body import read_body
 from pipeline.edge.limits import Limits
 from pipeline.edge.problem import Problem
+from pipeline.edge.protocol import HEAD_SIZE_BYTES_MAX, BoundedProtocol
 from pipeline.hosts.embedded.runner import Runner
 from tests.edge.world import World, running
 from tests.wait import wait_until_async
@@ -115,6 +117,42 @@ async def test_a_sender_that_goes_away_leaves_nothing_behind(world: World) -> No
     answer = await world.client.post("/api/v1/alerts", json=GOOD)
     assert answer.status_code == 202
     assert len(world.records("raw-alerts")) == 1
+
+
+async def talk(world: World, *parts: bytes) -> bytes:
+    """Send parts on one connection, and read all that comes until it is closed."""
+    host, port = world.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    for part in parts:
+        writer.write(part)
+        await writer.drain()
+    answer = await asyncio.wait_for(reader.read(), 20)
+    writer.close()
+    return answer
+
+
+async def test_a_head_without_end_is_cut_off(world: World) -> None:
+    answer = await talk(world, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: ", b"x" * 70_000)
+    assert answer.startswith(b"HTTP/1.1 400")
+    assert b"65536" in answer
+
+
+async def test_a_large_body_is_no_large_head(world: World) -> None:
+    body = json.dumps([{**GOOD, "description": "x" * 900}] * 200).encode()
+    assert len(body) > HEAD_SIZE_BYTES_MAX
+    head = b"POST /api/v1/alerts HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
+    answer = await talk(world, head + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    assert answer.startswith(b"HTTP/1.1 202")
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: loc"])
+async def test_a_head_that_does_not_come_is_not_waited_for(
+    world: World, sent: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(BoundedProtocol, "head_s_max", 0.05)
+    assert await talk(world, sent) == b""
+    monkeypatch.undo()
+    assert (await world.client.get("/healthz")).status_code == 200
 
 
 class Sender:

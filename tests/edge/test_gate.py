@@ -207,6 +207,8 @@ async def test_the_api_describes_itself(world: World) -> None:
     assert any("dedup_keys" in schema.get("properties", {}) for schema in incident.values())
     body = paths["/api/v1/silences"]["post"]["requestBody"]["content"]["application/json"]
     assert body["schema"]["required"] == ["matchers"]
+    asked = {one["name"] for one in paths["/api/v1/incidents"]["get"]["parameters"]}
+    assert {"status", "q", "since", "limit", "cursor"} <= asked
     native = paths["/api/v1/alerts"]["post"]["requestBody"]["content"]["application/json"]
     assert native["schema"]["oneOf"][0]["required"] == ["name", "status"]
 

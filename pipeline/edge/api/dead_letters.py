@@ -15,6 +15,7 @@ from pipeline.edge.access import Caller
 from pipeline.edge.api.asking import Asked, TheCaller, ask
 from pipeline.edge.api.incidents import tenant_of
 from pipeline.edge.deps import AnyRequest, Edge, TheEdge
+from pipeline.edge.openapi import asks
 from pipeline.edge.problem import Problem, not_found
 from pipeline.edge.view import questions
 from pipeline.edge.view.questions import EntryFilter
@@ -72,10 +73,18 @@ def _summary(letter: DeadLetter) -> LetterSummary:
     return LetterSummary(**members, size_bytes=len(letter.value))
 
 
-@get("/api/v1/dead-letters", summary="List dead letters", tags=["dead letters"])
+LETTERS_FILTERS: Final = ("reason", "tenant")
+
+
+@get(
+    "/api/v1/dead-letters",
+    summary="List dead letters",
+    tags=["dead letters"],
+    operation_class=asks(*LETTERS_FILTERS),
+)
 async def list_letters(request: AnyRequest, edge: TheEdge, caller: TheCaller) -> LetterList:
     """Filters: reason, tenant, limit, cursor."""
-    asked = Asked(request, "reason", "tenant")
+    asked = Asked(request, *LETTERS_FILTERS)
     wanted = EntryFilter(word=asked.text("reason"), tenant=tenant_of(asked, caller))
     page = await ask(edge, questions.entries, TOPIC, wanted, asked.limit, asked.cursor)
     return LetterList([_summary(letter) for letter in page.rows], page.next)

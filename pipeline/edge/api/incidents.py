@@ -15,6 +15,7 @@ from pipeline.domain.notification import Notification, Receipt
 from pipeline.edge.access import Caller
 from pipeline.edge.api.asking import Asked, TheCaller, ask
 from pipeline.edge.deps import AnyRequest, Edge, TheEdge
+from pipeline.edge.openapi import asks
 from pipeline.edge.problem import not_found
 from pipeline.edge.view import questions
 from pipeline.edge.view.questions import EntryFilter, IncidentFilter
@@ -67,14 +68,30 @@ async def find(edge: Edge, caller: Caller, incident_id: str) -> Incident:
     return incident
 
 
-@get("/api/v1/incidents", summary="List incidents", tags=["incidents"])
+INCIDENTS_FILTERS: Final = (
+    "status",
+    "severity",
+    "service",
+    "scope",
+    "tenant",
+    "muted",
+    "q",
+    "since",
+    "until",
+)
+
+
+@get(
+    "/api/v1/incidents",
+    summary="List incidents",
+    tags=["incidents"],
+    operation_class=asks(*INCIDENTS_FILTERS),
+)
 async def list_incidents(request: AnyRequest, edge: TheEdge, caller: TheCaller) -> IncidentList:
     """Filters: status (triggered, acknowledged, resolved, open), severity, service, scope,
     tenant, muted (true, false), q (words), since and until (of the opening), limit, cursor.
     """
-    asked = Asked(
-        request, "status", "severity", "service", "scope", "tenant", "muted", "q", "since", "until"
-    )
+    asked = Asked(request, *INCIDENTS_FILTERS)
     statuses = asked.words("status", STATUSES)
     if OPEN in statuses:
         statuses = tuple(dict.fromkeys((*statuses, TRIGGERED, ACKNOWLEDGED)))

@@ -11,6 +11,7 @@ from pipeline.domain.notification import ACTIONS, RESULTS, Notification, Receipt
 from pipeline.edge.api.asking import Asked, TheCaller, ask
 from pipeline.edge.api.incidents import tenant_of
 from pipeline.edge.deps import AnyRequest, TheEdge
+from pipeline.edge.openapi import asks
 from pipeline.edge.view import questions
 from pipeline.edge.view.questions import EntryFilter
 
@@ -29,10 +30,18 @@ class NotificationList(Struct, frozen=True):
     next: str | None
 
 
-@get("/api/v1/receipts", summary="List receipts", tags=["notifications"])
+RECEIPTS_FILTERS: Final = ("incident", "receiver", "result", "tenant")
+
+
+@get(
+    "/api/v1/receipts",
+    summary="List receipts",
+    tags=["notifications"],
+    operation_class=asks(*RECEIPTS_FILTERS),
+)
 async def list_receipts(request: AnyRequest, edge: TheEdge, caller: TheCaller) -> ReceiptList:
     """Filters: incident, receiver, result, tenant, limit, cursor."""
-    asked = Asked(request, "incident", "receiver", "result", "tenant")
+    asked = Asked(request, *RECEIPTS_FILTERS)
     wanted = EntryFilter(
         incident_id=asked.text("incident"),
         receiver=asked.text("receiver"),
@@ -43,12 +52,20 @@ async def list_receipts(request: AnyRequest, edge: TheEdge, caller: TheCaller) -
     return ReceiptList(page.rows, page.next)
 
 
-@get("/api/v1/notifications", summary="List notifications", tags=["notifications"])
+NOTIFICATIONS_FILTERS: Final = ("incident", "receiver", "action", "tenant")
+
+
+@get(
+    "/api/v1/notifications",
+    summary="List notifications",
+    tags=["notifications"],
+    operation_class=asks(*NOTIFICATIONS_FILTERS),
+)
 async def list_notifications(
     request: AnyRequest, edge: TheEdge, caller: TheCaller
 ) -> NotificationList:
     """Filters: incident, receiver, action, tenant, limit, cursor."""
-    asked = Asked(request, "incident", "receiver", "action", "tenant")
+    asked = Asked(request, *NOTIFICATIONS_FILTERS)
     wanted = EntryFilter(
         incident_id=asked.text("incident"),
         receiver=asked.text("receiver"),

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from pipeline.codec import encode
 from pipeline.domain import record as header
+from pipeline.domain.ids import digest64
 from pipeline.domain.incident import ACKNOWLEDGED, TRIGGERED, Incident
 from pipeline.domain.silence import Silence
 from pipeline.domain.store import Output
@@ -21,7 +22,7 @@ from pipeline.edge.access import Caller
 from pipeline.edge.api.asking import Asked, TheCaller, ask, body_of, instant_ms
 from pipeline.edge.api.incidents import tenant_of
 from pipeline.edge.deps import AnyRequest, Edge, TheEdge
-from pipeline.edge.openapi import takes
+from pipeline.edge.openapi import asks, takes
 from pipeline.edge.problem import Problem, invalid, not_found
 from pipeline.edge.view import questions
 from pipeline.edge.view.cursor import read_cursor, write_cursor
@@ -91,7 +92,7 @@ def shown(silence: Silence, now_ms: int) -> ListedSilence:
     return ListedSilence(**members, state=state)
 
 
-def silence_of(asked: NewSilence, caller: Caller, now_ms: int) -> Silence:
+def silence_of(asked: NewSilence, caller: Caller, silence_id: str, now_ms: int) -> Silence:
     """The silence that is asked for. Raises Problem 400 that names what is wrong."""
     if len(asked.matchers) > MATCHERS_MAX:
         raise invalid("matchers", f"over {MATCHERS_MAX}")
@@ -111,7 +112,7 @@ def silence_of(asked: NewSilence, caller: Caller, now_ms: int) -> Silence:
     if ends_at_ms <= now_ms:
         raise invalid("ends_at", "lies in the past: such a silence mutes nothing")
     silence = Silence(
-        silence_id=f"s-{secrets.token_hex(8)}",
+        silence_id=silence_id,
         tenant=_tenant(asked, caller),
         matchers=asked.matchers,
         starts_at_ms=starts_at_ms,
@@ -141,6 +142,12 @@ def _tenant(asked: NewSilence, caller: Caller) -> str:
     return asked.tenant or caller.tenant
 
 
+def _id(request: AnyRequest, caller: Caller) -> str:
+    """From an Idempotency-Key, so that a repetition is the same silence; else random."""
+    key = request.headers.get("idempotency-key", "").strip()
+    return f"s-{digest64(caller.tenant, key) if key else secrets.token_hex(8)}"
+
+
 async def _write(edge: Edge, silence: Silence) -> None:
     record = Output(
         topic=TOPIC,
@@ -152,10 +159,18 @@ async def _write(edge: Edge, silence: Silence) -> None:
     await edge.deps.appender.append([record])
 
 
-@get("/api/v1/silences", summary="List silences", tags=["silences"])
+SILENCES_FILTERS: Final = ("state", "tenant")
+
+
+@get(
+    "/api/v1/silences",
+    summary="List silences",
+    tags=["silences"],
+    operation_class=asks(*SILENCES_FILTERS),
+)
 async def list_silences(request: AnyRequest, edge: TheEdge, caller: TheCaller) -> SilenceList:
     """Filters: state (pending, active, expired), tenant, limit, cursor."""
-    asked = Asked(request, "state", "tenant")
+    asked = Asked(request, *SILENCES_FILTERS)
     states = asked.words("state", STATES)
     now_ms = edge.deps.now_ms()
     found = await ask(edge, questions.things, TOPIC, tenant_of(asked, caller))
@@ -177,7 +192,7 @@ def _after(cursor: str) -> str:
 async def add_silence(request: AnyRequest, edge: TheEdge, caller: TheCaller) -> ListedSilence:
     """201 with the silence; `effective_at_ms` says from when on every worker knows it."""
     now_ms = edge.deps.now_ms()
-    silence = silence_of(await body_of(request, _decoder), caller, now_ms)
+    silence = silence_of(await body_of(request, _decoder), caller, _id(request, caller), now_ms)
     await _write(edge, silence)
     return shown(silence, now_ms)
 
@@ -192,7 +207,7 @@ async def add_silence(request: AnyRequest, edge: TheEdge, caller: TheCaller) -> 
 async def preview_silence(request: AnyRequest, edge: TheEdge, caller: TheCaller) -> Preview:
     """The open incidents that it would mute now, and its next windows. Nothing is written."""
     now_ms = edge.deps.now_ms()
-    silence = silence_of(await body_of(request, _decoder), caller, now_ms)
+    silence = silence_of(await body_of(request, _decoder), caller, _id(request, caller), now_ms)
     wanted = IncidentFilter(tenant=silence.tenant, statuses=(TRIGGERED, ACKNOWLEDGED))
     found: list[Incident] = []
     cursor: str | None = ""
