@@ -30,6 +30,7 @@ CREATE TABLE incidents (
     value BLOB NOT NULL);
 CREATE INDEX incidents_by_time ON incidents (opened_at_ms, incident_id);
 CREATE INDEX incidents_by_status ON incidents (status, opened_at_ms, incident_id);
+CREATE INDEX incidents_by_count ON incidents (status, tenant, is_muted);
 CREATE INDEX incidents_by_tenant ON incidents (tenant, opened_at_ms, incident_id);
 CREATE INDEX incidents_by_scope ON incidents (scope_id, opened_at_ms, incident_id);
 CREATE TABLE entries (
@@ -42,13 +43,17 @@ CREATE INDEX entries_by_incident ON entries (incident_id, topic, at_ms) WHERE in
 CREATE INDEX entries_by_ref ON entries (topic, ref) WHERE ref != '';
 CREATE INDEX entries_by_receiver ON entries (topic, receiver, at_ms, partition, position)
     WHERE receiver != '';
-CREATE INDEX entries_by_word ON entries (topic, word);
+CREATE INDEX entries_by_word ON entries (topic, word, at_ms, partition, position);
+CREATE TABLE counts (
+    topic TEXT NOT NULL, tenant TEXT NOT NULL, word TEXT NOT NULL, count INTEGER NOT NULL,
+    PRIMARY KEY (topic, tenant, word)) WITHOUT ROWID;
 CREATE TABLE things (
     topic TEXT NOT NULL, key TEXT NOT NULL, tenant TEXT NOT NULL, value BLOB NOT NULL,
     PRIMARY KEY (topic, key)) WITHOUT ROWID;
 """
 """incidents as they now are; entries of the topics that only grow (receipts, notifications,
-audit, dead-letters); things of the other compacted topics (silences, services, changes)."""
+audit, dead-letters); counts of all entries that ever were, by their word; things of the other
+compacted topics (silences, services, changes)."""
 
 
 def version() -> str:

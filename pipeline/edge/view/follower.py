@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
+
+import structlog
 
 from pipeline.codec import DecodeError, decode
 from pipeline.domain.audit import AuditRecord
@@ -34,9 +37,15 @@ TRIM_ROUNDS: Final = 1_000
 ENTRIES_MAX: Final = 500_000
 """Entries kept per topic, also when they are younger than its retention."""
 
+_log = structlog.get_logger("tocsin.edge.view")
+
 _INCIDENT: Final = "INSERT OR REPLACE INTO incidents VALUES (?,?,?,?,?,?,?,?,?,?)"
 _ENTRY: Final = "INSERT OR REPLACE INTO entries VALUES (?,?,?,?,?,?,?,?,?,?)"
 _THING: Final = "INSERT OR REPLACE INTO things VALUES (?,?,?,?)"
+_COUNT: Final = (
+    "INSERT INTO counts VALUES (?,?,?,?)"
+    " ON CONFLICT (topic, tenant, word) DO UPDATE SET count = count + excluded.count"
+)
 
 Results = Callable[[Sequence[AuditRecord]], None]
 """Told, after each round, what audit said of commands in it."""
@@ -90,6 +99,12 @@ class Follower:
                 self.fault = ""
             except StoreError as error:
                 self.fault = str(error)
+                self._stopping.wait(RETRY_S)
+                continue
+            except Exception as error:  # noqa: BLE001  (it is said, and tried again)
+                # A bug: without its thread the view would stand still and say nothing.
+                self.fault = f"{type(error).__name__}: {error}"
+                _log.exception("the view cannot follow")
                 self._stopping.wait(RETRY_S)
                 continue
             self._nudged.wait(IDLE_S)
@@ -186,6 +201,8 @@ def _write(
     events = [(record, event) for record in records if (event := _event(record, kind))]
     rows = [row for one in events if (row := entry_row(*one))]
     connection.executemany(_ENTRY, rows)
+    counted = Counter((topic, row[4], row[8]) for row in rows)
+    connection.executemany(_COUNT, [(*key, count) for key, count in counted.items()])
     return [
         event
         for _, event in events
@@ -194,9 +211,10 @@ def _write(
 
 
 def _event(record: Record, kind: type[Any]) -> Any:
-    """The event of a record; None for a tombstone and for bytes that nobody can read."""
-    if record.event is not None:
-        return record.event
+    """The event of a record; None for a tombstone and for bytes that nobody can read.
+
+    Always from its bytes: what a host has at hand may hold text that no bytes carry.
+    """
     if record.value is None:
         return None
     try:

@@ -158,7 +158,7 @@ def thing(connection: sqlite3.Connection, topic: str, key: str) -> Any:
 
 
 def counts(connection: sqlite3.Connection, tenant: str = "") -> dict[str, dict[str, int]]:
-    """How many: incidents by status (and `muted`), entries by their word."""
+    """How many: incidents by status (and `muted`), all entries that ever were by their word."""
     found: dict[str, dict[str, int]] = {}
     mine = (tenant, tenant)
     rows = connection.execute(
@@ -171,7 +171,7 @@ def counts(connection: sqlite3.Connection, tenant: str = "") -> dict[str, dict[s
     for topic in ("notifications", "receipts", "dead-letters"):
         found[topic] = dict(
             connection.execute(
-                "SELECT word, count(*) FROM entries"
+                "SELECT word, sum(count) FROM counts"
                 " WHERE topic = ? AND (? = '' OR tenant = ?) GROUP BY word",
                 (topic, *mine),
             ).fetchall()

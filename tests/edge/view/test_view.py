@@ -28,7 +28,7 @@ from pipeline.hosts.embedded.log import SqliteLog
 from tests.edge.world import INSTALLATION, topology
 from tests.wait import wait_until_async
 
-TABLES = ("incidents", "entries", "things", "offsets")
+TABLES = ("incidents", "entries", "counts", "things", "offsets")
 
 
 def rows_of(view: View) -> dict[str, list[Any]]:
