@@ -100,17 +100,22 @@ def running(url: str, data: Path | None) -> Api:
     from pipeline.settings import read_settings
 
     settings = read_settings()
-    where = url or settings.url
+    folder = data or settings.data
+    where = url or settings.url or _served(folder) or _served(folder / "demo")
     if not where:
-        folder = data or settings.data
-        try:
-            where = str(json.loads((folder / SERVER).read_text(encoding="utf-8"))["url"])
-        except (OSError, ValueError, KeyError, TypeError):
-            raise NoAnswer(
-                f"no Tocsin runs over {folder}: start one with `tocsin run`, or name it with"
-                " --url, TOCSIN_URL or --data"
-            ) from None
+        raise NoAnswer(
+            f"no Tocsin runs over {folder}: start one with `tocsin run`, or name it with"
+            " --url, TOCSIN_URL or --data"
+        )
     return Api(where, settings.token)
+
+
+def _served(folder: Path) -> str:
+    """The URL of the Tocsin that was the last to serve a folder; "" where none did."""
+    try:
+        return str(json.loads((folder / SERVER).read_text(encoding="utf-8"))["url"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _json_of(answer: Response, url: str) -> Any:

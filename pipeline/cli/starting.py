@@ -3,20 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sys
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pipeline.app.embedded import Embedded
 from pipeline.app.serving import Serving, serve_until_signalled
 from pipeline.cli.rules import file_of, load_file
-from pipeline.domain.errors import UsageError
+from pipeline.domain.errors import Busy, UsageError
 from pipeline.hosts.embedded.folder import Folder
+from pipeline.observe.logs import configure
+from pipeline.security.redaction import secrets_of
 from pipeline.settings import read_settings
 from pipeline.topology.complaint import TopologyError
 from pipeline.topology.declared import Topology
 
 PORT_MAX: Final = 65_535
+DEMO: Final = "demo"
+"""The demo's own folder in the data folder."""
 
 
 def start(*, listen: str, data: Path | None, config: Path | None, is_dry: bool) -> None:
@@ -24,6 +30,8 @@ def start(*, listen: str, data: Path | None, config: Path | None, is_dry: bool) 
     settings = read_settings()
     path = file_of(config)
     topology, text = load_file(path)
+    known = [*secrets_of(topology), *([settings.token] if settings.token else [])]
+    configure(settings.log, secrets=known)
     host, port = address(listen or settings.listen)
     if not is_loopback(host) and settings.token is None:
         raise UsageError(
@@ -44,14 +52,43 @@ def start(*, listen: str, data: Path | None, config: Path | None, is_dry: bool) 
         reload=lambda: _reload(path),
         on_ready=lambda url: print(f"ready {url}", flush=True),
     )
-    _run(serving)
+    _run(serve_until_signalled(serving), f"{host}:{port}")
 
 
-def _run(serving: Serving) -> None:
+def start_demo(*, listen: str, data: Path | None, speed: float) -> None:
+    """Run the demo until a signal, in a folder of its own. Raises TocsinError."""
+    from pipeline.app.demo import Demo
+    from pipeline.cli.demo import show
+
+    settings = read_settings()
+    host, port = address(listen or settings.listen)
+    if not is_loopback(host):
+        raise UsageError(f"the demo asks for no token: let it listen on 127.0.0.1, not on {host}")
+
+    async def run() -> None:
+        await show(Demo((data or settings.data) / DEMO, host, port, speed=speed))
+
+    _run(run(), f"{host}:{port}")
+
+
+def _run(serving: Coroutine[Any, Any, None], where: str) -> None:
     import uvloop
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(serve_until_signalled(serving))
+        try:
+            runner.run(serving)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise Busy(
+                    f"{where} is in use: stop what listens there, or choose another with"
+                    " --listen HOST:PORT (port 0: any that is free)"
+                ) from None
+            if error.errno in (errno.EADDRNOTAVAIL, errno.EACCES):
+                raise UsageError(
+                    f"{where} cannot be listened on ({error.strerror}): choose another with"
+                    " --listen HOST:PORT"
+                ) from None
+            raise
 
 
 def _reload(path: Path) -> tuple[Topology, str] | None:

@@ -1,0 +1,172 @@
+"""The board of the demo: how so many raw alerts became so few pages, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from pipeline.cli.output import (
+    RESULT_STYLE,
+    SEVERITY_STYLE,
+    STATUS_MARK,
+    STATUS_STYLE,
+    first,
+    safe,
+    styled,
+)
+from pipeline.cli.times import clock, span
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from pipeline.app.demo import Scene
+    from pipeline.domain.incident import Incident
+    from pipeline.domain.notification import Receipt
+
+WIDTH_MAX: Final = 118
+FIXED_ROWS: Final = 13
+"""Rows of the board that are neither incidents nor pages."""
+
+PAGES_SHOWN: Final = 6
+TITLE_WIDTH: Final = 30
+BLOCKS: Final = "▁▂▃▄▅▆▇█"
+FLAPPING: Final = "correlate.flapping"
+
+
+def board(scene: Scene, pulse: list[int], height: int = 0) -> RenderableType:
+    """The whole board; with a `height` it is cut to so many rows, the latest staying."""
+    from rich.console import Group
+
+    room = max(height - FIXED_ROWS, 6) if height else len(scene.incidents) + PAGES_SHOWN
+    pages = [one for one in scene.receipts if one.action == "trigger"][:PAGES_SHOWN]
+    return Group(
+        numbers(scene, pulse),
+        "",
+        _incidents(scene, max(room - min(len(pages), room // 3), 3)),
+        "",
+        _pages(scene, pages[: max(room // 3, 2)] if height else pages),
+    )
+
+
+def numbers(scene: Scene, pulse: list[int]) -> RenderableType:
+    """N raw alerts → M incidents → K pages, the pulse of the storm, and how fast pages went."""
+    from rich import box
+    from rich.align import Align
+    from rich.panel import Panel
+    from rich.table import Table
+
+    grid = Table.grid(expand=True)
+    for _ in range(5):
+        grid.add_column(justify="center")
+    arrow = "[dim]━━▶[/]"
+    grid.add_row(
+        f"[bold cyan]{scene.raw:,}[/]",
+        arrow,
+        f"[bold yellow]{len(scene.incidents)}[/]",
+        arrow,
+        f"[bold red]{scene.pages}[/]",
+    )
+    grid.add_row("raw alerts", "", "incidents", "", "pages")
+    grid.add_row(f"[cyan]{spark(pulse)}[/]", "", _by_status(scene), "", _speed(scene))
+    title = "[bold]Tocsin[/] [dim]the alarm bell that rings once[/]"
+    state = "[green]the storm is over[/]" if scene.is_over else "a recorded storm plays"
+    return Panel(
+        Align.center(grid, vertical="middle"),
+        title=title,
+        subtitle=f"{state} [dim]{scene.elapsed_s:.0f} s[/]",
+        box=box.ROUNDED,
+        border_style="green" if scene.is_over else "cyan",
+        width=WIDTH_MAX,
+    )
+
+
+def spark(pulse: list[int], width: int = 24) -> str:
+    """The last so many counts as a row of blocks."""
+    shown = pulse[-width:] or [0]
+    most = max(*shown, 1)
+    return "".join(BLOCKS[count * (len(BLOCKS) - 1) // most] for count in shown)
+
+
+def _by_status(scene: Scene) -> str:
+    open_count = sum(one.is_open for one in scene.incidents)
+    muted = sum(bool(one.routing.muted_by) for one in scene.incidents)
+    return f"[dim]{open_count} open, {muted} muted[/]"
+
+
+def _speed(scene: Scene) -> str:
+    if not scene.took_ms:
+        return "[dim]nobody was woken yet[/]"
+    ways = sorted(scene.took_ms)
+    half = span(ways[len(ways) // 2])
+    return f"[dim]alert to page {half}, slowest {span(ways[-1])}[/]"
+
+
+def _incidents(scene: Scene, rows: int) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+    table.add_column("")
+    table.add_column("incident", no_wrap=True, width=TITLE_WIDTH)
+    table.add_column("severity", no_wrap=True)
+    table.add_column("alerts", justify="right", no_wrap=True)
+    table.add_column("why", no_wrap=True, overflow="ellipsis", max_width=WIDTH_MAX - 56)
+    told = [one for one in scene.incidents if one.routing.deliveries]
+    quiet = [one for one in scene.incidents if not one.routing.deliveries]
+    hidden = max(len(told) + len(quiet) - rows, 0)
+    for one in [*told, *quiet[hidden:]][:rows]:
+        table.add_row(
+            styled(one.status, STATUS_STYLE).replace(one.status, STATUS_MARK[one.status]),
+            safe(first(one.title, TITLE_WIDTH)),
+            styled(one.severity, SEVERITY_STYLE),
+            str(one.alert_count),
+            why(one),
+        )
+    return table
+
+
+def why(incident: Incident) -> str:
+    """In one line: what held its alerts together, and who was told or why nobody."""
+    return f"{_told(incident)}  [dim]{safe(_gathered(incident))}[/]"
+
+
+def _gathered(incident: Incident) -> str:
+    if any(line.reason == FLAPPING for line in incident.reasons):
+        return "it flaps: told once, held until calm"
+    if len(incident.services) > 1:
+        return "linked by dependency: " + " ← ".join(incident.services)
+    if incident.alert_count > 1:
+        return f"one group by rule {incident.rule}"
+    return f"rule {incident.rule}"
+
+
+def _told(incident: Incident) -> str:
+    routing = incident.routing
+    if routing.muted_by:
+        by = routing.muted_by[0].removeprefix("muted by ").partition(" (")[0]
+        return f"[magenta]muted:[/] {safe(first(by, 44))}"
+    if routing.deliveries:
+        last = routing.deliveries[-1]
+        words = {"trigger": "paged", "resolve": "paged, resolved", "acknowledge": "acknowledged"}
+        style = "green" if last.action == "resolve" else "bold red"
+        return f"[{style}]{words.get(last.action, last.action)}[/] {safe(last.receiver)}"
+    return "[dim]nobody is woken for it[/]"
+
+
+def _pages(scene: Scene, pages: list[Receipt]) -> RenderableType:
+    from rich import box
+    from rich.table import Table
+
+    titles = {one.incident_id: one.title for one in scene.incidents}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
+    for name in ("page at", "receiver", "incident", "receipt"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("after the alert", justify="right", no_wrap=True)
+    for one in pages[::-1]:
+        table.add_row(
+            clock(one.at_ms),
+            safe(one.receiver),
+            safe(first(titles.get(one.incident_id, one.incident_id), TITLE_WIDTH)),
+            styled(one.result, RESULT_STYLE),
+            span(one.at_ms - one.received_at_ms),
+        )
+    return table

@@ -1,0 +1,201 @@
+"""`tocsin replay`: a past range again, exactly, or under another topology.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+from pipeline.cli.failing import failing
+from pipeline.cli.options import TIME_HELP, Data, Json
+
+if TYPE_CHECKING:
+    from pipeline.app.past import Past
+    from pipeline.app.whatif import Difference, Page
+    from pipeline.hosts.embedded.replay import Replayed
+
+SHOWN_MAX: Final = 20
+COLUMNS: Final = 60
+BLOCKS: Final = " ▁▂▃▄▅▆▇█"
+
+
+@failing
+def replay(
+    file: Annotated[
+        Path | None, typer.Argument(help="A backup, instead of the data folder.")
+    ] = None,
+    *,
+    from_: Annotated[str, typer.Option("--from", help=f"{TIME_HELP}; else the first.")] = "",
+    to: Annotated[str, typer.Option("--to", help=f"{TIME_HELP}; else the last.")] = "",
+    topology: Annotated[
+        Path | None, typer.Option(help="Other rules: show which pages they would have made.")
+    ] = None,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Run past epochs again as the journal has them, and compare; nothing is sent or written.
+
+    With --topology the same input runs under the rules of now and under others.
+    Exit codes: 0 every epoch was equal, 1 one differed, or it could not be replayed.
+    """
+    from pipeline.app.past import Past
+    from pipeline.cli import times
+    from pipeline.domain.errors import StoreError
+    from pipeline.settings import read_settings
+
+    past = Past(file or data or read_settings().data)
+    try:
+        first_ms, last_ms = past.span_ms()
+        if not last_ms:
+            raise StoreError("the journal is empty: nothing was decided here yet")
+        now = times.now_ms()
+        from_ms = times.past_ms(from_, now) if from_ else first_ms
+        to_ms = times.past_ms(to, now) if to else last_ms
+        if topology is None:
+            _exactly(past, from_ms, to_ms, as_json)
+        else:
+            _otherwise(past, topology, from_ms, to_ms, as_json)
+    finally:
+        past.close()
+
+
+def _exactly(past: Past, from_ms: int, to_ms: int, as_json: bool) -> None:
+    from pipeline.cli.output import emit_json
+
+    count, differences = 0, 0
+    shown: list[dict[str, Any]] = []
+    for epoch in past.replay(from_ms, to_ms):
+        count += 1
+        if not epoch.is_equal:
+            differences += 1
+            if len(shown) < SHOWN_MAX:
+                shown.append(_difference_of(epoch))
+    if as_json:
+        emit_json(
+            {
+                "from_ms": from_ms,
+                "to_ms": to_ms,
+                "epochs": count,
+                "equal": count - differences,
+                "differences": shown,
+            }
+        )
+    else:
+        _say_exactly(from_ms, to_ms, count, differences, shown)
+    if differences:
+        raise typer.Exit(1)
+
+
+def _difference_of(epoch: Replayed) -> dict[str, Any]:
+    journal = epoch.journal
+    return {
+        "task": journal.task,
+        "epoch": journal.epoch,
+        "now_ms": journal.now_ms,
+        "topology": journal.topology,
+        "digest_then": journal.digest,
+        "digest_now": epoch.digest,
+        "outputs_then": journal.outputs,
+        "outputs_now": len(epoch.outputs),
+    }
+
+
+def _say_exactly(
+    from_ms: int, to_ms: int, count: int, differences: int, shown: list[dict[str, Any]]
+) -> None:
+    from pipeline.cli.output import console, plain_table
+    from pipeline.cli.times import clock, local
+
+    print(f"{local(from_ms)} to {local(to_ms)}: {count} epochs, {count - differences} equal")
+    if not shown:
+        return
+    table = plain_table("task", "epoch", "at", "outputs then", "now", "digest then", "now")
+    for row in shown:
+        table.add_row(
+            row["task"],
+            str(row["epoch"]),
+            clock(row["now_ms"]),
+            str(row["outputs_then"]),
+            str(row["outputs_now"]),
+            row["digest_then"][:12],
+            row["digest_now"][:12],
+        )
+    console().print(table)
+    if differences > len(shown):
+        print(f"… and {differences - len(shown)} more")
+
+
+def _otherwise(past: Past, topology: Path, from_ms: int, to_ms: int, as_json: bool) -> None:
+    from pipeline.app.whatif import difference
+    from pipeline.cli.output import emit_json
+    from pipeline.cli.rules import sound_file
+
+    before, after = past.what_if(sound_file(topology), from_ms, to_ms)
+    found = difference(before, after)
+    if as_json:
+        emit_json(
+            {
+                "from_ms": from_ms,
+                "to_ms": to_ms,
+                "pages_before": len(before),
+                "pages_after": len(after),
+                "difference": found,
+            }
+        )
+    else:
+        _say_otherwise(before, after, found, (from_ms, to_ms), topology)
+
+
+def _say_otherwise(
+    before: list[Page],
+    after: list[Page],
+    found: Difference,
+    span: tuple[int, int],
+    topology: Path,
+) -> None:
+    from pipeline.cli.output import console, plain_table, safe
+    from pipeline.cli.times import local
+
+    shown = console()
+    shown.print(
+        f"{local(span[0])} to {local(span[1])}: [bold]{len(before)}[/] pages as it was,"
+        f" [bold]{len(after)}[/] under {safe(str(topology))}"
+    )
+    shown.print(f"  as it was  {_timeline(before, span)}")
+    shown.print(f"  otherwise  {_timeline(after, span)}")
+    table = plain_table("team", "receiver", "saved", "added", "moved")
+    for (team, receiver), (saved, added, moved) in sorted(_by_team(found).items()):
+        table.add_row(safe(team or "-"), safe(receiver), str(saved), str(added), str(moved))
+    if table.row_count:
+        shown.print(table)
+    shown.print(f"{found.same} the same")
+    for word, style, pages in (
+        ("saved", "green", [(page, None) for page in found.saved]),
+        ("added", "red", [(page, None) for page in found.added]),
+        ("moved", "yellow", list(found.moved)),
+    ):
+        for page, later in pages[:SHOWN_MAX]:
+            at = local(page.at_ms) + (f" → {local(later.at_ms)}" if later else "")
+            shown.print(f"  [{style}]{word}[/] {at} {safe(page.title)} [dim]{safe(page.why)}[/]")
+        if len(pages) > SHOWN_MAX:
+            shown.print(f"  … and {len(pages) - SHOWN_MAX} more {word}")
+
+
+def _by_team(found: Difference) -> dict[tuple[str, str], list[int]]:
+    counts: dict[tuple[str, str], list[int]] = {}
+    for place, pages in enumerate((found.saved, found.added, [new for _, new in found.moved])):
+        for page in pages:
+            counts.setdefault((page.team, page.receiver), [0, 0, 0])[place] += 1
+    return counts
+
+
+def _timeline(pages: list[Page], span: tuple[int, int]) -> str:
+    """Pages over the range as a row of blocks, the fullest column a whole one."""
+    counts = [0] * COLUMNS
+    length_ms = max(span[1] - span[0], 1)
+    for page in pages:
+        place = (page.at_ms - span[0]) * COLUMNS // length_ms
+        counts[min(max(place, 0), COLUMNS - 1)] += 1
+    most = max(*counts, 1)
+    return "".join(BLOCKS[-(-count * (len(BLOCKS) - 1) // most)] for count in counts) + "│"
