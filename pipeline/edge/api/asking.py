@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Concatenate, Final, ParamSpec, TypeVar
+from typing import Final, ParamSpec, TypeVar
 
 import msgspec
 from litestar.di import NamedDependency
@@ -14,6 +12,7 @@ from pipeline.domain.deadletter import Rejected
 from pipeline.edge.access import Caller
 from pipeline.edge.deps import AnyRequest, Edge, TheEdge
 from pipeline.edge.problem import Problem, invalid
+from pipeline.edge.view import Question
 from pipeline.edge.view.questions import LIMIT_MAX
 from pipeline.stages.ingest.reading import read
 
@@ -21,7 +20,6 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LIMIT_DEFAULT: Final = 50
-VALUES_MAX: Final = 20
 INSTANT_MAX_MS: Final = 253_402_300_799_999
 _PAGING: Final = frozenset({"limit", "cursor"})
 
@@ -129,7 +127,7 @@ async def body_of(request: AnyRequest, decoder: msgspec.json.Decoder[T]) -> T:
 
 async def ask(
     edge: Edge,
-    question: Callable[Concatenate[sqlite3.Connection, P], T],
+    question: Question[P, T],
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> T:

@@ -16,6 +16,9 @@ from pipeline.edge.view.follower import Follower
 P = ParamSpec("P")
 T = TypeVar("T")
 
+Question = Callable[Concatenate[sqlite3.Connection, P], T]
+"""A function of `questions`: from the view's connection and its own arguments to an answer."""
+
 WAITERS_MAX: Final = 10_000
 """Commands waited for; further ones are answered at once with their id."""
 
@@ -63,7 +66,7 @@ class View:
 
     async def ask(
         self,
-        question: Callable[Concatenate[sqlite3.Connection, P], T],
+        question: Question[P, T],
         *args: P.args,
         **kwargs: P.kwargs,
     ) -> T:
