@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from importlib.metadata import version
 from typing import Any, Final
+
+import structlog
 
 from pipeline import registry
 from pipeline.app import compose
 from pipeline.app.trial import try_receiver
+from pipeline.app.upkeep.measures import Measures
+from pipeline.app.upkeep.upkeep import Parts, Upkeep
 from pipeline.domain.call import CallResult
 from pipeline.domain.notification import Receipt
 from pipeline.domain.wiring import Wiring
@@ -23,7 +28,9 @@ from pipeline.hosts.embedded.database import connect
 from pipeline.hosts.embedded.folder import Folder, installation
 from pipeline.hosts.embedded.host import EmbeddedHost
 from pipeline.hosts.embedded.reader import LogReader
+from pipeline.hosts.embedded.retention import Retention
 from pipeline.hosts.embedded.runner import Runner
+from pipeline.observe.metrics import Metrics
 from pipeline.stages.send.tables import CALLING, OUTBOX, Entry
 from pipeline.topology.declared import Topology
 from pipeline.wire.client import Client
@@ -34,6 +41,8 @@ VIEW: Final = "view.db"
 
 STOP_WITHIN_S: Final = 6.0
 """Calls under way when Tocsin stops get so long to end: one call's deadline and a little."""
+
+_log: Final = structlog.get_logger("tocsin.app")
 
 
 class Embedded:
@@ -55,6 +64,8 @@ class Embedded:
         self.topology = topology
         self.folder = folder
         self.clock = Clock()
+        self.metrics = Metrics()
+        self._measures = Measures(self.metrics)
         self._events_url = events_url
         self._slot = compose.new_slot(is_dry=is_dry)
         if folder is not None:
@@ -84,10 +95,14 @@ class Embedded:
         self._delivery = self._delivery_loop()
         self.host.watch(OUTBOX.name, self._committed_calls)
         self.view = self._open_view()
+        self._upkeep = Upkeep(self._parts(), self.topology)
         self.runner.start()
+        self._upkeep.start()
+        self._say("started")
 
     async def stop(self) -> None:
         """Let calls under way end, commit what they brought back, and let go of the folder."""
+        await self._upkeep.stop()
         await self._delivery.idle(STOP_WITHIN_S)
         await self._delivery.cancel_all()
         await self.runner.stop()
@@ -96,6 +111,7 @@ class Embedded:
             await self.view.stop()
         self.connection.close()
         self._let_go()
+        self._say("stopped")
 
     async def reload(self, topology: Topology, text: str) -> None:
         """Go on under other rules from the next epoch; calls under way end under the old ones."""
@@ -108,6 +124,8 @@ class Embedded:
 
         await self.runner.between_epochs(replace_agents)
         self._delivery = self._delivery_loop()
+        await self._upkeep.follow(topology)
+        self._say("reloaded")
 
     async def try_receiver(self, name: str) -> Receipt:
         """Tell one receiver something harmless, past rules and outbox."""
@@ -127,12 +145,30 @@ class Embedded:
 
     def complaints(self) -> list[str]:
         """What speaks against sending work here now; empty: ready."""
-        found = [f"{task} stopped: {why}" for task, why in self.host.halted().items()]
-        if self.runner.fault:
-            found.append(self.runner.fault)
-        if self.clock.jump_ms:
-            found.append(f"the wall clock jumped by {self.clock.jump_ms} ms: check it and restart")
-        return found
+        return self._upkeep.complaints()
+
+    def _parts(self) -> Parts:
+        return Parts(
+            runner=self.runner,
+            clock=self.clock,
+            client=self._client,
+            retention=lambda keeping: Retention(self.connection, self.host.log, keeping),
+            folder=self.folder,
+            metrics=self.metrics,
+            measures=self._measures,
+            is_dry=self._slot.startswith(compose.DRY),
+        )
+
+    def _say(self, what: str) -> None:
+        """Log a change of our own state, with which Tocsin this is under which rules."""
+        facts = {
+            "version": version("tocsin"),
+            "installation": self.installation,
+            "topology": self.topology.hash,
+        }
+        self.metrics.clear("build_info")
+        self.metrics.set("build_info", 1, facts)
+        _log.info(what, **facts)
 
     def _open_view(self) -> View | None:
         if self.folder is None:
@@ -164,6 +200,7 @@ class Embedded:
         )
 
     def _take_back(self, result: CallResult) -> None:
+        self._measures.call(result)
         self.runner.inject(self.host.owner(OUTBOX.name), result)
 
     def _committed_calls(self, _task: str, rows: Mapping[str, Any]) -> None:

@@ -8,8 +8,9 @@ import os
 import signal
 from collections.abc import Callable
 from importlib.metadata import version
-from typing import Any
+from typing import Any, Final
 
+import structlog
 from msgspec import Struct
 
 from pipeline.app.embedded import Embedded
@@ -22,6 +23,8 @@ from pipeline.topology.declared import Topology
 Reload = Callable[[], tuple[Topology, str] | None]
 """Reads topology.yaml again: what it declares, and its text; None where it does not lint, which
 it has said by itself."""
+
+_log: Final = structlog.get_logger("tocsin.app")
 
 
 class Serving(Struct, kw_only=True):
@@ -81,6 +84,8 @@ def _edge(serving: Serving) -> Any:
             tenants={name: spec.tokens for name, spec in topology.tenants.items()},
             operator_token=serving.token,
             readiness=embedded.complaints,
+            metrics=embedded.metrics.render,
+            count=embedded.metrics.count,
             view=embedded.view,
             topology=topology,
             try_receiver=embedded.try_receiver,
@@ -100,4 +105,5 @@ def _ready(serving: Serving, url: str) -> None:
     if folder is not None:
         text = json.dumps({"url": url, "pid": os.getpid()})
         (folder.path / SERVER).write_text(text, encoding="utf-8")
+    _log.info("ready", url=url)
     serving.on_ready(url)

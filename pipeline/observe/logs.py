@@ -73,6 +73,9 @@ def configure(
         root.removeHandler(former)
     root.addHandler(output)
     root.setLevel(level.upper())
+    for known in list(root.manager.loggerDict.values()):
+        if isinstance(known, logging.Logger):
+            known.disabled = False  # a library that configured logging may have turned it off
     for name in _QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
 

@@ -40,6 +40,9 @@ HALT_MS: Final = 15_000
 Watcher = Callable[[str, Mapping[str, Any]], None]
 """Called with a task's name and its changed rows of one table (None: deleted), committed."""
 
+Listener = Callable[[Sequence[Effects], float], None]
+"""Called after each commit with its epochs and how long it took as a whole, in seconds."""
+
 
 class Running(msgspec.Struct):
     """One task with what the host keeps about it."""
@@ -68,6 +71,7 @@ class EmbeddedHost:
         self._db = connection
         self._now_ms = now_ms
         self._watchers: dict[str, list[Watcher]] = {}
+        self.listeners: list[Listener] = []
         self.log = SqliteLog(connection)
         for topic in (*topics, JOURNAL):
             self.log.declare(topic, partitions)
@@ -113,6 +117,7 @@ class EmbeddedHost:
         Raises Busy or StoreError where nothing could be committed: then nothing has changed.
         """
         now_ms = self._now_ms()
+        started_s = time.perf_counter()
         done: list[tuple[Running, list[Record], Effects]] = []
         with guarded():
             self._db.execute("BEGIN IMMEDIATE")
@@ -126,6 +131,9 @@ class EmbeddedHost:
             self._roll_back(done)
             raise
         self._committed(done, appends, positions)
+        took_s = time.perf_counter() - started_s
+        for listener in self.listeners:
+            listener([effects for _, _, effects in done], took_s)
         return positions, self._is_more_waiting(now_ms)
 
     def replace_agents(self, agents: Sequence[Agent]) -> None:

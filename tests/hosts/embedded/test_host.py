@@ -177,3 +177,22 @@ def test_a_backlog_is_worked_off_in_bounded_epochs() -> None:
         steps += 1
     assert world.counts(1) == {"Alert": 5_000}
     assert steps > 1
+
+
+def test_listeners_hear_of_each_commit_and_of_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *a, **k: real(*a, factory=Failing, **k))
+    world = World(str(tmp_path / "db"))
+    heard: list[list[tuple[str, int]]] = []
+    world.host.listeners.append(
+        lambda epochs, took_s: heard.append([(e.task, e.events) for e in epochs if took_s > 0])
+    )
+    Failing.is_full = True
+    with pytest.raises(Busy):
+        world.host.step(outputs("a"))
+    Failing.is_full = False
+    assert heard == []
+    world.host.step(outputs("a", "b"))
+    assert heard == [[("one-0", 2), ("two-0", 2)]]
