@@ -2,6 +2,7 @@
 
 story: what it shows, one sentence
 topology: what differs from the built-in one (a mapping; optional)
+  receivers take their secrets from env:KEY (a routing key) or env:SIGNING (a webhook's)
 services: entries of the catalog (a list; optional)
 dry_run: true where everything is decided and nothing sent (optional)
 steps: a list of one-key mappings, in order:
@@ -56,6 +57,7 @@ from pipeline.topology.load import load
 
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 INSTALLATION = "story000"
+SIGNING_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
 BASE: Mapping[str, Any] = {
     "receivers": {"on-call": {"sink": "pagerduty", "routing_key": "env:KEY"}},
     "routes": {"receiver": "on-call"},
@@ -67,7 +69,7 @@ class Player:
 
     def __init__(self, story: Mapping[str, Any]) -> None:
         text = yaml.safe_dump({**BASE, **(story.get("topology") or {})})
-        self.topology = load(text, "story", lambda _: Secret(ROUTING_KEY))
+        self.topology = load(text, "story", _secret)
         self._is_dry = bool(story.get("dry_run"))
         self._alerts: dict[str, Alert] = {}
         self._told: dict[str, Notification] = {}
@@ -282,6 +284,10 @@ class Player:
         matching = [i for i in self._incidents() if i.title == title]
         assert matching, f"no incident {title!r}: {[i.title for i in self._incidents()]}"
         return matching[-1]
+
+
+def _secret(reference: str) -> Secret:
+    return Secret(SIGNING_SECRET if "SIGNING" in reference else ROUTING_KEY)
 
 
 def _by_number(incident_id: str) -> tuple[str, int]:
