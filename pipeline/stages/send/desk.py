@@ -12,20 +12,13 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.domain.notification import (
-    DELIVERED,
-    REFUSED,
-    RESOLVE,
-    TRIGGER,
-    Notification,
-    Receipt,
-)
-from pipeline.domain.sink import Delivered, Outcome, Retry
+from pipeline.domain.notification import DELIVERED, REFUSED, RESOLVE, TRIGGER, Notification
+from pipeline.domain.sink import Outcome, Retry
 from pipeline.domain.stage import Context
 from pipeline.stages.send import reasons
 from pipeline.stages.send.answer import Case, answer, gave_up, is_too_old
 from pipeline.stages.send.arrive import Closing, arrive
-from pipeline.stages.send.config import CALL_DEADLINE_MS, Receiver
+from pipeline.stages.send.config import Receiver
 from pipeline.stages.send.health import (
     NOT_BEFORE_A_RESULT,
     abandoned,
@@ -33,6 +26,14 @@ from pipeline.stages.send.health import (
     ended,
     free_to_call_ms,
 )
+from pipeline.stages.send.lane import (
+    idle_until_ms,
+    learned,
+    look_at_ms,
+    overdue_at_ms,
+    ready_at_ms,
+)
+from pipeline.stages.send.receipts import give_receipt
 from pipeline.stages.send.tables import (
     CALLING,
     CALM,
@@ -49,30 +50,28 @@ from pipeline.stages.send.tables import (
     outbox_key,
 )
 
-MARGIN_MS: Final = 1_000
-"""A call inherited from another worker is repeated so long after its deadline."""
-
-LOST_AFTER_MS: Final = 30_000
-"""A call of this worker that brought no result for so long counts as ambiguous."""
-
-FORGET_AFTER_MS: Final = 30 * 86_400_000
-"""A lane without any notification for so long is forgotten, with the receiver's reference."""
-
 STARTS_PER_EVENT_MAX: Final = 200
 """One event begins at most so many calls and passes over at most so many tickets; the rest
 follows at the next wake, which is due at once."""
+
+DRY_WAKE_MS: Final = 60_000
+"""A dry worker looks this often at what it leaves alone, so that the next one does, too."""
 
 CALM_EVERY: Final = 4
 """While both queues wait, every fourth call is for the calm one, so that it moves too."""
 
 
 class Place(Struct, frozen=True):
-    """Who decides for this receiver: its name and config, this worker, the sink's nature."""
+    """Who decides for this receiver: its name and config, this worker, the sink's nature.
+
+    `is_dry`: no call is begun; what waits stays for a worker that calls.
+    """
 
     receiver: str
     config: Receiver
     slot: str
     has_idempotency: bool
+    is_dry: bool
 
 
 class Desk:
@@ -145,14 +144,11 @@ class Desk:
         """A lane's timer is due: a call is overdue, a wait is over, or it is forgotten."""
         lane = replace(self.lane(incident_id), wake_at_ms=0)
         head = self._head(lane, incident_id)
-        if head is not None and head.state == CALLING:
-            if self._overdue_at_ms(head) <= self._now_ms:
-                self.inherit(incident_id, head)
-                return
-        elif head is None and lane.used_at_ms + FORGET_AFTER_MS <= self._now_ms:
-            self._lanes.delete(self._lane_key(incident_id))
-            return
-        self._keep(incident_id, lane)
+        is_calling = head is not None and head.state == CALLING
+        if head and is_calling and overdue_at_ms(head, self._place.slot) <= self._now_ms:
+            self.inherit(incident_id, head)
+        else:
+            self._keep(incident_id, lane)
 
     def wake_receiver(self) -> None:
         """The receiver's own timer is due: see whether calls may begin."""
@@ -163,6 +159,9 @@ class Desk:
         for _ in range(STARTS_PER_EVENT_MAX):
             queue = self._next_queue()
             if queue is None:
+                break
+            if self._place.is_dry:
+                self._wake_receiver_at(self._now_ms + DRY_WAKE_MS)
                 break
             free_at_ms = free_to_call_ms(self._state, self._config, self._now_ms)
             if free_at_ms == NOT_BEFORE_A_RESULT:
@@ -197,7 +196,7 @@ class Desk:
             status_code=outcome.status,
             why=verdict.why,
         )
-        lane = _learned(lane, entry, outcome)
+        lane = learned(lane, entry, outcome)
         if verdict.result:
             self._outbox.put(self._key(incident_id, told.sequence), entry)
             closing = Closing(told.sequence, verdict.result, verdict.why)
@@ -261,20 +260,16 @@ class Desk:
         head = self._head(lane, incident_id)
         wake_at_ms = 0
         if head is None:
-            if not lane.is_told and lane.quiet_until_ms <= self._now_ms:
+            wake_at_ms = idle_until_ms(lane, self._now_ms)
+            if wake_at_ms <= self._now_ms:
                 self._drop_lane(incident_id, lane)
                 return
             lane = self._give_back(lane)
-            is_open = lane.is_told
-            wake_at_ms = lane.used_at_ms + FORGET_AFTER_MS if is_open else lane.quiet_until_ms
         elif head.state == CALLING:
-            # By then another worker may own the lane, so the first look is early for both.
-            early_at_ms = head.started_at_ms + CALL_DEADLINE_MS + MARGIN_MS
-            is_early = early_at_ms > self._now_ms
-            wake_at_ms = early_at_ms if is_early else self._overdue_at_ms(head)
-        elif (ready_at_ms := _ready_at_ms(lane, head)) > self._now_ms:
+            wake_at_ms = look_at_ms(head, self._place.slot, self._now_ms)
+        elif (at_ms := ready_at_ms(lane, head)) > self._now_ms:
             lane = self._give_back(lane)
-            wake_at_ms = ready_at_ms
+            wake_at_ms = at_ms
         elif not lane.ticket:
             lane = self._queue(incident_id, lane, head)
         if wake_at_ms != lane.wake_at_ms:
@@ -339,10 +334,6 @@ class Desk:
             self._ctx.wake_at(f"receiver/{self._place.receiver}", at_ms)
             self._state = replace(self._state, wake_at_ms=at_ms)
 
-    def _overdue_at_ms(self, entry: Entry) -> int:
-        is_ours = entry.slot == self._place.slot
-        return entry.started_at_ms + (LOST_AFTER_MS if is_ours else CALL_DEADLINE_MS + MARGIN_MS)
-
     def _entries(self, lane: Lane, incident_id: str) -> list[Entry]:
         found = (self._outbox.get(self._key(incident_id, s)) for s in lane.sequences)
         return [entry for entry in found if entry is not None]
@@ -360,58 +351,3 @@ class Desk:
 
     def _ticket_key(self, queue: str, number: int) -> str:
         return f"{self._place.receiver}/{queue}/{number:012d}"
-
-
-def _ready_at_ms(lane: Lane, head: Entry) -> int:
-    """When the first entry of a lane may be called, as far as the lane is concerned."""
-    is_trigger = head.notification.action == TRIGGER
-    return max(lane.next_at_ms, lane.quiet_until_ms if is_trigger else 0)
-
-
-def _learned(lane: Lane, entry: Entry, outcome: Outcome) -> Lane:
-    """What a call's outcome says about the lane."""
-    action = entry.notification.action
-    if isinstance(outcome, Retry):
-        lane = replace(lane, failures=lane.failures + 1)
-        if not outcome.is_ambiguous:
-            return lane
-        until_ms = entry.started_at_ms + CALL_DEADLINE_MS + MARGIN_MS
-        if action == TRIGGER:
-            return replace(lane, is_told=True, late_until_ms=until_ms)
-        return replace(lane, quiet_until_ms=until_ms) if action == RESOLVE else lane
-    lane = replace(lane, failures=0, next_at_ms=0)
-    if isinstance(outcome, Delivered):
-        is_told = lane.is_told or action == TRIGGER
-        return replace(lane, is_told=is_told, ref=outcome.ref or lane.ref)
-    return lane
-
-
-def give_receipt(ctx: Context, entry: Entry, result: str, why: str, ref: str) -> None:
-    """Emit what became of a notification, and count it."""
-    told = entry.notification
-    ctx.reason(
-        reasons.RESULT_REASONS[result],
-        receiver=told.receiver,
-        action=told.action,
-        detail=why or "as the receipt says",
-        incident_id=told.incident_id,
-    )
-    receipt = Receipt(
-        notification_id=told.notification_id,
-        incident_id=told.incident_id,
-        scope_id=told.scope_id,
-        tenant=told.tenant,
-        receiver=told.receiver,
-        sequence=told.sequence,
-        action=told.action,
-        result=result,
-        ref=ref,
-        why=why,
-        attempts=entry.attempt,
-        status_code=entry.status_code,
-        at_ms=ctx.now_ms,
-        received_at_ms=told.received_at_ms,
-        trace_id=told.trace_id,
-        is_test=told.is_test,
-    )
-    ctx.emit("receipts", told.scope_id, receipt)

@@ -21,7 +21,8 @@ from pipeline.domain.wiring import Wiring
 from pipeline.stages.send import reasons
 from pipeline.stages.send.admission import ADMITTED, KNOWN, admit
 from pipeline.stages.send.config import Receiver
-from pipeline.stages.send.desk import Desk, Place, give_receipt
+from pipeline.stages.send.desk import Desk, Place
+from pipeline.stages.send.receipts import give_receipt
 from pipeline.stages.send.tables import CALLING, LANES, OUTBOX, RECEIVERS, TICKETS, Entry
 
 GONE: Final = Receiver(sink="", rate=Rate(2**40), in_flight_max=2**20, give_up=Duration(1))
@@ -90,4 +91,5 @@ class SendStage:
         config = self._receivers.get(receiver, GONE)
         sink = self._sinks.get(config.sink)
         has_idempotency = sink is not None and sink.has_idempotency
-        return Desk(Place(receiver, config, self._slot, has_idempotency), ctx)
+        place = Place(receiver, config, self._slot, has_idempotency, self._is_dry)
+        return Desk(place, ctx)

@@ -128,8 +128,9 @@ class Delivery:
             )
         )
 
-    def restart(self, slot: str) -> None:
+    def restart(self, slot: str, *, is_dry: bool = False) -> None:
         """The process ends, and another goes on from what is committed."""
+        self._is_dry = is_dry
         self.chain.restart(self._stage(slot))
 
     def tell(self, *notifications: Notification) -> None:

@@ -259,6 +259,20 @@ def test_a_dry_run_decides_and_calls_nothing() -> None:
     assert delivery.calls() == []
 
 
+def test_a_dry_run_leaves_alone_what_waits_from_before() -> None:
+    delivery = Delivery(config=pager(in_flight_max=1))
+    delivery.tell(told(1, "trigger"), told(1, "trigger", incident_id="00000000000000aa.2"))
+    delivery.restart("dry", is_dry=True)
+    delivery.chain.advance("1h")
+    assert delivery.calls() == []
+    assert delivery.receipts() == []
+    delivery.restart("b")
+    delivery.chain.advance("2m")
+    delivery.answer(TAKEN)
+    delivery.answer(TAKEN)
+    assert delivery.receipts() == [(1, "delivered"), (1, "delivered")]
+
+
 def test_a_receiver_that_is_not_declared_refuses() -> None:
     delivery = Delivery()
     delivery.tell(told(1, "trigger", receiver="nobody"))
