@@ -9,6 +9,7 @@ steps: a list of one-key mappings, in order:
   alert: one native alert (status firing unless said; `ago`, `ended_ago` and `ends_in` say when it
     began, ended or ends, around now; `pad: {annotation: characters}` makes long texts)
   alerts: a list of them, one batch · repeat: {times, every, alert} · wait: a duration
+  storm: {count, alert}: as many at once, which differ in their instance
   post: {format, tenant, body} as it comes to `raw-alerts`, body as text or as JSON
   command: {kind, incident: its title, into: a title, for: a duration, author, …}
   silence: {id, matchers, for, after, rrule, duration, time_zone} · expire: the id of a silence
@@ -150,6 +151,10 @@ class Player:
         for _ in range(what["times"]):
             self.do_alert(what["alert"])
             self.driver.advance(what["every"])
+
+    def do_storm(self, what: Mapping[str, Any]) -> None:
+        """The same alert of as many instances, at once."""
+        self.do_alerts([{**what["alert"], "instance": f"i{n}"} for n in range(what["count"])])
 
     def do_post(self, what: Mapping[str, Any]) -> None:
         """Bytes as a foreign producer writes them; without a format they are sniffed."""
