@@ -29,6 +29,7 @@ from pipeline.hosts.embedded.folder import DATABASE, SERVER, Folder
 from pipeline.simulate.pagerduty import PagerDutySimulator
 from pipeline.simulate.storm import FOLDER, Answered, play, read_recording
 from pipeline.stages.enrich.catalog import parse_services
+from pipeline.stages.route.config import Route
 from pipeline.topology.load import load
 from pipeline.wire.client import Client
 
@@ -49,6 +50,7 @@ SETTLE_WITHIN_S: Final = 15.0
 class Scene(Struct, frozen=True, kw_only=True):
     """What there is to see at one moment. `pages` counts what was effective at the receiver;
     `receipts` are the latest, `took_ms` the ways from alert to page, both the latest first.
+    `routes` gives the matchers of a route by its path.
     """
 
     elapsed_s: float = 0.0
@@ -60,6 +62,7 @@ class Scene(Struct, frozen=True, kw_only=True):
     incidents: tuple[Incident, ...] = ()
     receipts: tuple[Receipt, ...] = ()
     took_ms: tuple[int, ...] = ()
+    routes: dict[str, str] = {}
 
 
 class Demo:
@@ -101,6 +104,7 @@ class Demo:
     async def _serve(self, on_ready: Callable[[str], None], on_over: Callable[[], None]) -> None:
         text = (FOLDER / "topology.yaml").read_text(encoding="utf-8")
         topology = load(text, "the demo's topology.yaml", lambda _: Secret(ROUTING_KEY))
+        self._routes = _matchers(topology.sections["routes"], "routes")
         clear(self._folder)
         self._embedded = Embedded(
             topology, Folder(self._folder), text=text, events_url=self._simulator.url
@@ -186,7 +190,15 @@ class Demo:
                 for one in told
                 if one.action == TRIGGER and one.result == DELIVERED
             ),
+            routes=self._routes,
         )
+
+
+def _matchers(route: Route, path: str) -> dict[str, str]:
+    found = {path: " ".join(route.match)}
+    for at, child in enumerate(route.routes):
+        found |= _matchers(child, f"{path}[{at}]")
+    return found
 
 
 def clear(folder: Path) -> None:

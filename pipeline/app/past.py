@@ -34,10 +34,10 @@ class Past:
         if not path.is_file():
             raise StoreError(f"{path} does not exist: name a data folder, or a backup")
         self._bases = path.parent / BASES
-        self._facts = connect(str(path), is_reader=True)
+        self.facts = connect(str(path), is_reader=True)
         self.log = LogReader(str(path))
         with guarded():
-            row = self._facts.execute(
+            row = self.facts.execute(
                 "SELECT value FROM facts WHERE name = 'installation'"
             ).fetchone()
         self.installation = str(row[0]) if row else ""
@@ -45,7 +45,7 @@ class Past:
     def close(self) -> None:
         """Close the connections."""
         self.log.close()
-        self._facts.close()
+        self.facts.close()
 
     def span_ms(self) -> tuple[int, int]:
         """The times of the first and the last epoch of the journal; (0, 0) where there is none."""
@@ -58,17 +58,22 @@ class Past:
                 last = max(last, tail.now_ms)
         return first, last
 
+    def applied(self) -> str:
+        """The hash of the rules that decided last; "" where nothing was decided yet."""
+        found = ""
+        for partition in self.log.partitions(JOURNAL):
+            start, end = self.log.bounds(JOURNAL, partition)
+            if end > start:
+                found = self._journal(partition, end - 1).topology
+        return found
+
     def topology(self, topology_hash: str = "") -> Topology:
         """The rules with a hash, or the last ones that decided here; their secrets are empty.
 
         Raises UsageError where they are not kept.
         """
-        if not topology_hash:
-            for partition in self.log.partitions(JOURNAL):
-                start, end = self.log.bounds(JOURNAL, partition)
-                if end > start:
-                    topology_hash = self._journal(partition, end - 1).topology
-        text = rules.kept(self._facts, topology_hash)
+        topology_hash = topology_hash or self.applied()
+        text = rules.kept(self.facts, topology_hash)
         found = check(text, f"topology:{topology_hash}", _no_secret).topology
         if found is None:
             raise UsageError(

@@ -27,36 +27,46 @@ FIXED_ROWS: Final = 13
 """Rows of the board that are neither incidents nor pages."""
 
 PAGES_SHOWN: Final = 6
-TITLE_WIDTH: Final = 30
+TITLE_WIDTH: Final = 28
+TOLD_WIDTH: Final = 32
+WIDE: Final = 100
+"""In fewer columns it is not said what held an incident together."""
+
+GRID: Final = (6, 1, 5, 1, 7)
+"""Shares of the columns of the panel of numbers."""
+
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 FLAPPING: Final = "correlate.flapping"
+NOBODY: Final = "route.nobody"
 
 
-def board(scene: Scene, pulse: list[int], height: int = 0) -> RenderableType:
-    """The whole board; with a `height` it is cut to so many rows, the latest staying."""
+def board(scene: Scene, pulse: list[int], columns: int, height: int = 0) -> RenderableType:
+    """The whole board in so many columns; with a `height` it is cut to so many rows, the latest
+    staying.
+    """
     from rich.console import Group
 
+    width = min(columns, WIDTH_MAX)
     room = max(height - FIXED_ROWS, 6) if height else len(scene.incidents) + PAGES_SHOWN
     pages = [one for one in scene.receipts if one.action == "trigger"][:PAGES_SHOWN]
     return Group(
-        numbers(scene, pulse),
+        numbers(scene, pulse, width),
         "",
-        _incidents(scene, max(room - min(len(pages), room // 3), 3)),
+        _incidents(scene, max(room - min(len(pages), room // 3), 3), width),
         "",
         _pages(scene, pages[: max(room // 3, 2)] if height else pages),
     )
 
 
-def numbers(scene: Scene, pulse: list[int]) -> RenderableType:
+def numbers(scene: Scene, pulse: list[int], width: int = WIDTH_MAX) -> RenderableType:
     """N raw alerts → M incidents → K pages, the pulse of the storm, and how fast pages went."""
     from rich import box
-    from rich.align import Align
     from rich.panel import Panel
     from rich.table import Table
 
     grid = Table.grid(expand=True)
-    for _ in range(5):
-        grid.add_column(justify="center")
+    for ratio in GRID:
+        grid.add_column(justify="center", ratio=ratio, no_wrap=True)
     arrow = "[dim]━━▶[/]"
     grid.add_row(
         f"[bold cyan]{scene.raw:,}[/]",
@@ -70,12 +80,12 @@ def numbers(scene: Scene, pulse: list[int]) -> RenderableType:
     title = "[bold]Tocsin[/] [dim]the alarm bell that rings once[/]"
     state = "[green]the storm is over[/]" if scene.is_over else "a recorded storm plays"
     return Panel(
-        Align.center(grid, vertical="middle"),
+        grid,
         title=title,
         subtitle=f"{state} [dim]{scene.elapsed_s:.0f} s[/]",
         box=box.ROUNDED,
         border_style="green" if scene.is_over else "cyan",
-        width=WIDTH_MAX,
+        width=width,
     )
 
 
@@ -100,56 +110,64 @@ def _speed(scene: Scene) -> str:
     return f"[dim]alert to page {half}, slowest {span(ways[-1])}[/]"
 
 
-def _incidents(scene: Scene, rows: int) -> RenderableType:
+def _incidents(scene: Scene, rows: int, width: int) -> RenderableType:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
-    table.add_column("")
+    table = Table(
+        box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False, width=width
+    )
+    table.add_column("", width=1)
     table.add_column("incident", no_wrap=True, width=TITLE_WIDTH)
-    table.add_column("severity", no_wrap=True)
-    table.add_column("alerts", justify="right", no_wrap=True)
-    table.add_column("why", no_wrap=True, overflow="ellipsis", max_width=WIDTH_MAX - 56)
-    told = [one for one in scene.incidents if one.routing.deliveries]
+    table.add_column("severity", no_wrap=True, width=8)
+    table.add_column("alerts", no_wrap=True, width=6, justify="right")
+    is_wide = width >= WIDE
+    table.add_column("told", no_wrap=True, **({"width": TOLD_WIDTH} if is_wide else {"ratio": 1}))
+    if is_wide:
+        table.add_column("because", no_wrap=True, ratio=1)
+    paged = [one for one in scene.incidents if one.routing.deliveries]
     quiet = [one for one in scene.incidents if not one.routing.deliveries]
-    hidden = max(len(told) + len(quiet) - rows, 0)
-    for one in [*told, *quiet[hidden:]][:rows]:
-        table.add_row(
+    hidden = max(len(paged) + len(quiet) - rows, 0)
+    for one in [*paged, *quiet[hidden:]][:rows]:
+        cells = [
             styled(one.status, STATUS_STYLE).replace(one.status, STATUS_MARK[one.status]),
             safe(first(one.title, TITLE_WIDTH)),
             styled(one.severity, SEVERITY_STYLE),
             str(one.alert_count),
-            why(one),
-        )
+            told(one, scene.routes),
+            f"[dim]{safe(gathered(one))}[/]",
+        ]
+        table.add_row(*cells[: len(table.columns)])
     return table
 
 
-def why(incident: Incident) -> str:
-    """In one line: what held its alerts together, and who was told or why nobody."""
-    return f"{_told(incident)}  [dim]{safe(_gathered(incident))}[/]"
-
-
-def _gathered(incident: Incident) -> str:
+def gathered(incident: Incident) -> str:
+    """What held its alerts together, in one line."""
     if any(line.reason == FLAPPING for line in incident.reasons):
-        return "it flaps: told once, held until calm"
+        return "it flaps: told once, and held until it is calm"
     if len(incident.services) > 1:
         return "linked by dependency: " + " ← ".join(incident.services)
     if incident.alert_count > 1:
-        return f"one group by rule {incident.rule}"
-    return f"rule {incident.rule}"
+        return f"one group, {incident.rule}"
+    return incident.rule
 
 
-def _told(incident: Incident) -> str:
+def told(incident: Incident, routes: dict[str, str]) -> str:
+    """Who was told, or what kept it from everybody, as rich markup."""
     routing = incident.routing
     if routing.muted_by:
-        by = routing.muted_by[0].removeprefix("muted by ").partition(" (")[0]
-        return f"[magenta]muted:[/] {safe(first(by, 44))}"
+        by = routing.muted_by[0].removeprefix("muted by ")
+        # `inhibited by <incident> (inhibition <name>)`: the name says more than the id.
+        named = by[by.index("(") + 1 : -1] if by.endswith(")") else by
+        return f"[magenta]muted[/] by {safe(named)}"
     if routing.deliveries:
         last = routing.deliveries[-1]
-        words = {"trigger": "paged", "resolve": "paged, resolved", "acknowledge": "acknowledged"}
+        words = {"trigger": "paged", "resolve": "paged, and resolved"}
         style = "green" if last.action == "resolve" else "bold red"
         return f"[{style}]{words.get(last.action, last.action)}[/] {safe(last.receiver)}"
-    return "[dim]nobody is woken for it[/]"
+    path = next((r.facts["path"] for r in incident.reasons[::-1] if r.reason == NOBODY), "")
+    matched = safe(routes.get(path, path))
+    return f"[dim]nobody: {matched}[/]" if matched else "[dim]nobody[/]"
 
 
 def _pages(scene: Scene, pages: list[Receipt]) -> RenderableType:

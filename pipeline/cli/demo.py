@@ -48,7 +48,7 @@ async def _watch(demo: Demo, shown: Console, ready: asyncio.Event, over: asyncio
     if shown.is_terminal:
         pulse = await _live(demo, shown, over)
         lines.skip(await demo.look())
-        shown.print(board(await demo.look(), pulse))
+        shown.print(board(await demo.look(), pulse, shown.width))
     else:
         await _plain(demo, lines, over)
     _farewell(demo, await demo.look(), shown)
@@ -69,7 +69,7 @@ async def _live(demo: Demo, shown: Console, over: asyncio.Event) -> list[int]:
             while len(pulse) < scene.elapsed_s / PULSE_S:
                 pulse.append(scene.raw - counted)
                 counted = scene.raw
-            live.update(board(scene, pulse, shown.height - 1), refresh=True)
+            live.update(board(scene, pulse, shown.width, shown.height - 1), refresh=True)
             await asyncio.sleep(FRAME_S)
     return pulse
 

@@ -61,6 +61,7 @@ def start_demo(*, listen: str, data: Path | None, speed: float) -> None:
     from pipeline.cli.demo import show
 
     settings = read_settings()
+    configure("warning")  # what the board shows need not be said twice
     host, port = address(listen or settings.listen)
     if not is_loopback(host):
         raise UsageError(f"the demo asks for no token: let it listen on 127.0.0.1, not on {host}")
