@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
@@ -77,7 +78,7 @@ class Edge:
         )
         self.change_book = ChangeBook(deps.appender, lambda: self.view)
         self.started_at_ms = deps.now_ms()
-        self.accepted_alerts = 0
+        self.accepted_alerts: Counter[str] = Counter()
 
     @property
     def view(self) -> View:

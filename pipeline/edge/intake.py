@@ -95,7 +95,7 @@ async def _take(request: AnyRequest, edge: Edge, door: Door, caller: Caller) -> 
             await edge.deps.appender.append(records)
     finally:
         admission.release(held[0])
-    edge.accepted_alerts += len(parsed.drafts)
+    edge.accepted_alerts[caller.tenant] += len(parsed.drafts)
     edge.deps.count("edge_accepted_alerts", len(parsed.drafts), {"format": door.format_name})
     if parsed.rejected:
         edge.deps.count("edge_refused_alerts", len(parsed.rejected), {"format": door.format_name})

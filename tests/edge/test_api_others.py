@@ -206,9 +206,17 @@ async def test_a_tenant_sees_its_own_things_only(tmp_path: Path) -> None:
             assert answer.status_code == 404
             answer = await world.client.get(f"/api/v1/{path}", headers=as_root)
             assert answer.status_code == 200
+        stats = (await world.client.get("/api/v1/stats", headers=as_b)).json()
+        assert (stats["accepted_alerts"], stats["incidents"]) == (0, {"muted": 0})
+        stats = (await world.client.get("/api/v1/stats", headers=as_root)).json()
+        assert (stats["accepted_alerts"], stats["dead_letters"]) == (1, {"invalid": 1})
         path = f"/api/v1/incidents/{incident_id}/acknowledge"
         assert (await world.client.post(path, headers=as_b)).status_code == 404
-        assert (await world.client.post(path, headers=as_root)).status_code == 200
+        answer = await world.client.post(path, headers=as_root)
+        assert answer.status_code == 200
+        path = f"/api/v1/commands/{answer.json()['command_id']}"
+        assert (await world.client.get(path, headers=as_b)).status_code == 404
+        assert (await world.client.get(path, headers=as_a)).status_code == 200
         for path in ("/api/v1/topology", "/metrics"):
             assert (await world.client.get(path, headers=as_a)).status_code == 403
             assert (await world.client.get(path, headers=as_root)).status_code == 200

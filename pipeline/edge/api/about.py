@@ -79,14 +79,16 @@ async def topology(edge: TheEdge, caller: TheCaller) -> dict[str, Any]:
 @get("/api/v1/stats", summary="Counts for a live board", tags=["about"])
 async def stats(request: AnyRequest, edge: TheEdge, caller: TheCaller) -> Stats:
     """How many incidents, notifications, receipts and dead letters there are, by their word."""
-    found = await ask(edge, questions.counts, tenant_of(Asked(request, "tenant"), caller))
+    tenant = tenant_of(Asked(request, "tenant"), caller)
+    found = await ask(edge, questions.counts, tenant)
+    accepted = edge.accepted_alerts
     return Stats(
         now_ms=edge.deps.now_ms(),
         incidents=found["incidents"],
         notifications=found["notifications"],
         receipts=found["receipts"],
         dead_letters=found["dead-letters"],
-        accepted_alerts=edge.accepted_alerts,
+        accepted_alerts=accepted[tenant] if tenant else accepted.total(),
     )
 
 
