@@ -71,8 +71,8 @@ def sessions(
     return found
 
 
-def print_stream(seed: int) -> None:
-    """One table for one seed."""
+def print_stream(seed: int) -> Agreement:
+    """One table for one seed; what the last, the recommended section reaches."""
     stream = make(seed)
     alerts = [each.alert for each in stream.alerts]
     incidents = len({each.incident for each in stream.alerts} - {""})
@@ -85,10 +85,12 @@ def print_stream(seed: int) -> None:
     }
     for name, predicted in simple.items():
         _print_line(name, second_half(stream, predicted), "")
+    found = second_half(stream, range(1, len(alerts) + 1))
     for name, section in SECTIONS.items():
         found, us_per_alert = measure(stream, section)
         _print_line(name, found, f"{us_per_alert:8.0f}")
     print("(µs: whole task, one epoch per alert, wakes and encoded incidents included)")
+    return found
 
 
 def _print_line(name: str, found: Agreement, cost: str) -> None:
@@ -190,8 +192,8 @@ def _causal_share(groups: Iterable[Counter[str]], links: set[tuple[str, str]]) -
 
 def main() -> int:
     """Print all tables; exit 1 where the simulated stream is grouped worse than promised."""
-    for seed in (SEED, CHECK_SEED):
-        print_stream(seed)
+    found = print_stream(SEED)
+    print_stream(CHECK_SEED)
     print("\nthe task in epochs of 500")
     print_cost()
     for name, table in (("ait-ads", print_ids), ("gcastle", print_network)):
@@ -199,7 +201,6 @@ def main() -> int:
             table()
         else:
             print(f"\n{name}: skipped, there is no {DATASETS / name}")
-    found, _ = measure(make(SEED), SECTIONS["dependency, 2 hops, 3m, small"])
     is_good = found.pairwise_f1 >= PAIRWISE_F1_MIN and found.bcubed_f1 >= BCUBED_F1_MIN
     print(f"\npairwise F1 ≥ {PAIRWISE_F1_MIN} and B-cubed F1 ≥ {BCUBED_F1_MIN}: {is_good}")
     return 0 if is_good else 1

@@ -141,11 +141,14 @@ class Correlate:
             turns.keep(row)
 
     def _due(self, row: AlertRow, ledger: Ledger, ctx: Context) -> tuple[Turn, AlertRow]:
-        """What is due; an alert of an open incident is not forgotten before that closes."""
+        """What is due; an alert is not forgotten while its incident is or may be open again."""
         verdict = episodes.decide_wake(row, ctx.now_ms, self._config)
         if verdict.turn is Turn.FORGETS and row.incident_id:
             case = ledger.find(row.incident_id)
-            if case is not None and case.incident.is_open:
+            reopen_ms = self._config.reopen
+            if case is not None and (
+                case.incident.is_open or ctx.now_ms <= case.row.closed_at_ms + reopen_ms
+            ):
                 return Turn.SAME, replace(row, seen_at_ms=ctx.now_ms)
         return verdict.turn, verdict.row
 

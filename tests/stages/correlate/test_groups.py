@@ -256,6 +256,16 @@ def test_an_alert_that_went_elsewhere_is_not_counted_where_it_was() -> None:
     assert sum(row.alerts for row in bench.counts().values()) == 3
 
 
+def test_an_alert_is_known_for_as_long_as_its_incident_may_open_again() -> None:
+    bench = Bench(quiet="off", rules=[BY_SERVICE], remember="1h", reopen="48h")
+    alert = firing("A", service="s")
+    bench.send(alert, resolved(alert, START_MS))
+    bench.advance("24h")
+    bench.send(replace(alert, starts_at_ms=bench.now_ms))
+    assert bench.incident().reopened_count == 1
+    assert bench.incident().alert_count == 1
+
+
 def test_its_group_opens_it_again_too() -> None:
     bench = Bench(quiet="off", rules=[BY_SERVICE])
     alert = firing("A", service="s")
