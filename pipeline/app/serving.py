@@ -24,6 +24,9 @@ Reload = Callable[[], tuple[Topology, str] | None]
 """Reads topology.yaml again: what it declares, and its text; None where it does not lint, which
 it has said by itself."""
 
+IMPATIENT: Final = 130
+"""The exit code after a second signal, as a shell gives it for SIGINT."""
+
 _log: Final = structlog.get_logger("tocsin.app")
 
 
@@ -47,7 +50,7 @@ async def serve_until_signalled(serving: Serving) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopping.set)
+        loop.add_signal_handler(number, _stop, stopping)
     await embedded.start()
     face = Face(_edge(serving))
     loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(_reload(serving, face)))
@@ -58,6 +61,15 @@ async def serve_until_signalled(serving: Serving) -> None:
         await embedded.stop()
     if embedded.ended.done():
         embedded.ended.result()
+
+
+def _stop(stopping: asyncio.Event) -> None:
+    """The first signal lets work in hand end; a second one ends the process at once, which
+    loses nothing: what was accepted is committed.
+    """
+    if stopping.is_set():
+        os._exit(IMPATIENT)
+    stopping.set()
 
 
 class Face:

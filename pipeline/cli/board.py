@@ -122,7 +122,8 @@ def _incidents(scene: Scene, rows: int, width: int) -> RenderableType:
     table.add_column("severity", no_wrap=True, width=8)
     table.add_column("alerts", no_wrap=True, width=6, justify="right")
     is_wide = width >= WIDE
-    table.add_column("told", no_wrap=True, **({"width": TOLD_WIDTH} if is_wide else {"ratio": 1}))
+    told_width, told_ratio = (TOLD_WIDTH, None) if is_wide else (None, 1)
+    table.add_column("told", no_wrap=True, width=told_width, ratio=told_ratio)
     if is_wide:
         table.add_column("because", no_wrap=True, ratio=1)
     paged = [one for one in scene.incidents if one.routing.deliveries]

@@ -141,7 +141,8 @@ def _farewell(demo: Demo, scene: Scene, shown: Console) -> None:
     shown.print()
     shown.print(f"[bold]{summary(scene)}[/]  [dim]({resolved} resolved{refused})[/]")
     shown.print(f"[dim]recorded with {safe(demo.by)}[/]\n")
-    shown.print("It keeps serving until Ctrl-C. Send the next alert:")
+    shown.print(f"It keeps serving until Ctrl-C; the board is at [bold]{url}/[/]")
+    shown.print("Send the next alert:")
     body = '{"name": "DiskFull", "status": "firing", "severity": "critical", "service": "db"}'
     shown.print(f"  [bold]curl {url}/api/v1/alerts -d '{body}'[/]", soft_wrap=True)
     shown.print("and in another terminal:")
