@@ -15,6 +15,7 @@ from functools import lru_cache
 from typing import Final, cast
 
 import aiohttp
+import certifi
 import httpx
 from httpx_aiohttp import AiohttpTransport
 
@@ -50,7 +51,7 @@ class Client:
         self._extensions = {
             "timeout": {"connect": connect_s, "read": total_s, "pool": total_s, "write": total_s}
         }
-        context = verify or ssl.create_default_context()
+        context = verify or trusted()
         self._transport = AiohttpTransport(client=lambda: _session(context))
 
     async def call(self, request: Http) -> Response:
@@ -116,6 +117,17 @@ def may_be_taken(error: BaseException) -> bool:
         return False
     never_sent = httpx.UnsupportedProtocol | httpx.InvalidURL | httpx.LocalProtocolError
     return not isinstance(error, never_sent) and not isinstance(cause, aiohttp.InvalidURL)
+
+
+def trusted() -> ssl.SSLContext:
+    """The system's authorities (SSL_CERT_FILE moves them); those of certifi where it has none,
+    as a Python from python.org on macOS does.
+    """
+    context = ssl.create_default_context()
+    paths = ssl.get_default_verify_paths()
+    if not context.get_ca_certs() and not paths.capath:
+        context.load_verify_locations(certifi.where())
+    return context
 
 
 @lru_cache(maxsize=URLS_MAX)

@@ -29,6 +29,9 @@ REQUESTS_MAX: Final = 8
 NO_LEASE: Final = "this worker may no longer call: another one takes over"
 CANCELLED: Final = "the worker stops"
 LATE: Final = f"no answer within {CALL_DEADLINE_MS // 1_000} s"
+BUSY: Final = Retry(why=f"this worker has {CALLS_MAX} calls under way", is_throttled=True)
+"""Its turn did not come within its deadline: that is no fault of the receiver."""
+
 UNDECLARED: Final = "the receiver is not declared in topology.yaml"
 
 
@@ -111,7 +114,7 @@ class DeliveryLoop:
             async with asyncio.timeout(CALL_DEADLINE_MS / 1_000), self._slots:
                 outcome = await self._drive(entry, call)
         except TimeoutError:
-            outcome = Retry(why=LATE, is_ambiguous=call.is_sent)
+            outcome = Retry(why=LATE, is_ambiguous=call.is_sent) if call.is_begun else BUSY
         except asyncio.CancelledError:
             outcome = Retry(why=CANCELLED, is_ambiguous=call.is_sent)
         except Exception as error:  # noqa: BLE001  (a sink's mistake must not lose the entry)
@@ -150,15 +153,19 @@ class DeliveryLoop:
 
 
 class _Call:
-    """The requests of one attempt; `is_sent` once one of them may have left."""
+    """The requests of one attempt; `is_begun` once it had its turn, `is_sent` once one of its
+    requests may have left.
+    """
 
     def __init__(self, client: Client, may_call: Callable[[], bool]) -> None:
         self._client = client
         self._may_call = may_call
+        self.is_begun = False
         self.is_sent = False
 
     async def send(self, request: Any) -> Response:
         """Send one request, if the lease still allows it."""
+        self.is_begun = True
         if not self._may_call():
             return Response(status=0, error=NO_LEASE, is_ambiguous=self.is_sent)
         was_sent, self.is_sent = self.is_sent, True

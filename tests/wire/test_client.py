@@ -6,6 +6,7 @@ import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import httpx
@@ -13,7 +14,7 @@ import pytest
 import trustme
 
 from pipeline.domain.sink import Http, Response
-from pipeline.wire.client import BODY_SIZE_MAX, Client, may_be_taken
+from pipeline.wire.client import BODY_SIZE_MAX, Client, may_be_taken, trusted
 from tests.wire.server import HANG, Server, always, serving
 
 
@@ -137,6 +138,16 @@ async def test_a_header_that_cannot_be_sent_is_not_sent(value: str) -> None:
         answer = await client.call(Http(method="GET", url=server.url, headers={"x-a": value}))
         assert (answer.status, answer.is_ambiguous) in {(0, False), (200, False)}
         assert all("x-b" not in request.headers for request in server.requests)
+
+
+def test_somebody_is_trusted_where_the_system_trusts_nobody(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    nobody = ssl.get_default_verify_paths()._replace(cafile="", capath="")
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: nobody)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path / "none"))
+    assert len(trusted().get_ca_certs()) > 50
 
 
 async def test_a_closed_client_sends_nothing() -> None:

@@ -274,3 +274,19 @@ async def test_at_most_so_many_calls_are_under_way(monkeypatch: pytest.MonkeyPat
         await until(lambda: wire.server.in_flight == 3)
         await asyncio.wait_for(wire.loop.cancel_all(), 20)
         assert (wire.server.in_flight_max, len(wire.results)) == (3, 9)
+
+
+async def test_a_call_whose_turn_never_comes_is_no_fault_of_its_receiver(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(wire_loop, "CALLS_MAX", 1)
+    async with wired(always(HANG)) as wire:
+        wire.start(incident_id="00000000000000aa.1")
+        await until(lambda: len(wire.server.requests) == 1)
+        monkeypatch.setattr(wire_loop, "CALL_DEADLINE_MS", 100)
+        wire.start(incident_id="00000000000000aa.2")
+        await until(lambda: bool(wire.results))
+        (result,) = wire.results
+        assert result.key == "on-call/00000000000000aa.2/00000001"
+        assert result.outcome == wire_loop.BUSY
+        await wire.loop.cancel_all()
