@@ -40,6 +40,24 @@ def check_agents(root: Node, shaper: Shaper) -> None:
         check.reads_come_from_above(above, written)
         check.looks_up_globals()
         above = above | set(spec.writes) | builtin.ENGINE_WRITES
+    _check_watched(root, agents, shaper)
+
+
+def _check_watched(root: Node, agents: Mapping[str, AgentSpec], shaper: Shaper) -> None:
+    """Heartbeats that no agent watches would be missed by nobody."""
+    heartbeats = member_of(member_of(root, "observe"), "heartbeats")
+    if heartbeats is None or not isinstance(heartbeats.value, list) or not heartbeats.value:
+        return
+    for spec in agents.values():
+        rest = spec.stages[spec.stages.index("watch") :] if "watch" in spec.stages else ()
+        if "correlate" in rest:
+            return
+    shaper.complain(
+        heartbeats,
+        ("observe", "heartbeats"),
+        "no agent has the stage 'watch' before 'correlate': nobody would miss them",
+        "add watch to the stages of that agent",
+    )
 
 
 class _AgentCheck:
