@@ -6,6 +6,8 @@ from collections import Counter
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.golden_files import OPTION
+
 # No deadlines and no check of speed: a busy machine must not fail a law. CI repeats the same
 # examples in every run; the others print a blob that reproduces what they found.
 _NOT_TIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -15,6 +17,17 @@ settings.register_profile("night", _NOT_TIMED, max_examples=20_000, print_blob=T
 settings.load_profile(
     os.environ.get("TOCSIN_HYPOTHESIS") or ("ci" if os.environ.get("CI") else "dev")
 )
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`--update-golden` writes the golden files anew; read the difference before committing it."""
+    parser.addoption(OPTION, action="store_true", help="write the golden files anew")
+
+
+@pytest.fixture
+def is_update(request: pytest.FixtureRequest) -> bool:
+    """Whether golden files are written instead of compared."""
+    return bool(request.config.getoption(OPTION))
 
 
 def count_skips(reports: list[pytest.TestReport]) -> str:

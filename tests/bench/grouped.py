@@ -35,7 +35,8 @@ def chain_of(
     section: Mapping[str, Any], services: Mapping[str, Service] | None = None, now_ms: int = 0
 ) -> Chain:
     """The stage alone on a real task, as the section of topology.yaml makes it."""
-    config = msgspec.convert(section, CorrelateConfig, dec_hook=decode_unit)
+    bare = {"rules": (), "dependency": None, **section}
+    config = msgspec.convert(bare, CorrelateConfig, dec_hook=decode_unit)
     stage = build(Wiring(scope=SCOPE, sections={"correlate": config}))
     return Chain(
         [stage], lookups={"services": services or {}}, writes=("incidents",), now_ms=now_ms

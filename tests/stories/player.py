@@ -65,11 +65,19 @@ BASE: Mapping[str, Any] = {
 }
 
 
+def _stated(topology: Mapping[str, Any]) -> dict[str, Any]:
+    """A topology without what groups by default, so that a story states all that matters."""
+    correlate = {"rules": [], "dependency": None, **topology.get("correlate", {})}
+    if correlate["dependency"]:
+        correlate["dependency"] = {"small": None, **correlate["dependency"]}
+    return {**BASE, **topology, "correlate": correlate}
+
+
 class Player:
     """One story being played."""
 
     def __init__(self, story: Mapping[str, Any]) -> None:
-        text = yaml.safe_dump({**BASE, **(story.get("topology") or {})})
+        text = yaml.safe_dump(_stated(story.get("topology") or {}))
         self.topology = load(text, "story", _secret)
         self._is_dry = bool(story.get("dry_run"))
         self._alerts: dict[str, Alert] = {}

@@ -31,6 +31,12 @@ class GroupRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         compile_rule(self.when)
 
 
+BY_SERVICE: Final = GroupRule(
+    name="by-service", when='alert.service != ""', group_by=("service",)
+)
+"""The rule of a file that states none: what a service suffers at one time is one incident."""
+
+
 class Small(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Narrower limits for an incident of few alerts: chance brings two strangers together far
     more often than it adds one to a crowd.
@@ -49,12 +55,12 @@ class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     hops: Annotated[int, Meta(ge=0, le=5)] = 2
     """How far apart in the catalog's graph, in either direction; 0 links a service to itself."""
-    gap: Duration = Duration(120_000)
+    gap: Duration = Duration(180_000)
     """How long at most between an alert and the nearest alert of the incident at a service."""
     same: tuple[str, ...] = ("region",)
     """Fields of the alert, else labels, that must be equal."""
-    small: Small | None = None
-    """Limits that hold while an incident is small; absent: the same for all."""
+    small: Small | None = Small()
+    """Limits that hold while an incident is small; null: the same for all."""
 
 
 class Flap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -71,10 +77,10 @@ class Flap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class CorrelateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How alerts become incidents. Every bound says what happens when it is reached."""
 
-    rules: tuple[GroupRule, ...] = ()
-    """The first that matches groups the alert; none: it stands alone. At most 1,000."""
-    dependency: Dependency | None = None
-    """Links groups along the catalog's graph; absent: groups stay apart."""
+    rules: tuple[GroupRule, ...] = (BY_SERVICE,)
+    """The first that matches groups the alert; none does: it stands alone. At most 1,000."""
+    dependency: Dependency | None = Dependency()
+    """Links groups along the catalog's graph; null: groups stay apart."""
     flap: Flap = Flap()
     """When an alert counts as flapping."""
     quiet: Duration = Duration(60_000)

@@ -39,4 +39,5 @@ def test_durations_are_written_with_units() -> None:
 
 
 def test_the_defaults_are_valid() -> None:
-    assert config() == CorrelateConfig()
+    assert CorrelateConfig().rules[0].group_by == ("service",)
+    assert CorrelateConfig().dependency is not None
