@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -11,8 +10,9 @@ from typing import Any, Final
 
 from pipeline.app.embedded import Embedded
 from pipeline.app.serving import Serving, serve_until_signalled
+from pipeline.cli.addresses import address, is_loopback, listening
 from pipeline.cli.rules import file_of, load_file
-from pipeline.domain.errors import Busy, UsageError
+from pipeline.domain.errors import UsageError
 from pipeline.hosts.embedded.folder import Folder
 from pipeline.observe.logs import configure
 from pipeline.security.redaction import secrets_of
@@ -20,7 +20,6 @@ from pipeline.settings import read_settings
 from pipeline.topology.complaint import TopologyError
 from pipeline.topology.declared import Topology
 
-PORT_MAX: Final = 65_535
 DEMO: Final = "demo"
 """The demo's own folder in the data folder."""
 
@@ -75,21 +74,8 @@ def start_demo(*, listen: str, data: Path | None, speed: float) -> None:
 def _run(serving: Coroutine[Any, Any, None], where: str) -> None:
     import uvloop
 
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        try:
-            runner.run(serving)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE:
-                raise Busy(
-                    f"{where} is in use: stop what listens there, or choose another with"
-                    " --listen HOST:PORT (port 0: any that is free)"
-                ) from None
-            if error.errno in (errno.EADDRNOTAVAIL, errno.EACCES):
-                raise UsageError(
-                    f"{where} cannot be listened on ({error.strerror}): choose another with"
-                    " --listen HOST:PORT"
-                ) from None
-            raise
+    with listening(where), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(serving)
 
 
 def _reload(path: Path) -> tuple[Topology, str] | None:
@@ -98,16 +84,3 @@ def _reload(path: Path) -> tuple[Topology, str] | None:
     except TopologyError as error:
         print(f"not reloaded, the old rules stay:\n{error}", file=sys.stderr, flush=True)
         return None
-
-
-def address(listen: str) -> tuple[str, int]:
-    """HOST:PORT in parts; an IPv6 host stands in brackets. Raises UsageError."""
-    host, _, port = listen.rpartition(":")
-    if not host or not port.isdigit() or int(port) > PORT_MAX:
-        raise UsageError(f"{listen!r} is no address: write HOST:PORT, such as 127.0.0.1:9194")
-    return host.strip("[]"), int(port)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches the host."""
-    return host in ("localhost", "::1") or host.startswith("127.")

@@ -11,6 +11,9 @@ from pipeline.domain.units import Duration
 
 _CLOCK: Final = re.compile(r"\d{1,2}:\d{2}(:\d{2})?")
 _UNIX_MS_DIGITS: Final = 12
+LATEST_MS: Final = 253_402_300_799_999
+"""The end of the year 9999."""
+
 FORMS: Final = "write 2h, 10:00, 2026-11-21T10:00 or 2026-11-21T10:00:00Z"
 
 
@@ -32,7 +35,13 @@ def coming_ms(text: str, now: int) -> int:
 
 
 def _instant_ms(text: str, now: int, sign: int) -> int:
-    given = text.strip()
+    at_ms = _read_ms(text.strip(), now, sign)
+    if at_ms is None or not 0 <= at_ms <= LATEST_MS:
+        raise UsageError(f"{text!r} is no time: {FORMS}")
+    return at_ms
+
+
+def _read_ms(given: str, now: int, sign: int) -> int | None:
     if given == "now":
         return now
     if given.isascii() and given.isdigit() and len(given) >= _UNIX_MS_DIGITS:
@@ -47,7 +56,7 @@ def _instant_ms(text: str, now: int, sign: int) -> int:
             given = f"{today.isoformat()}T{given.zfill(5)}"
         return round(datetime.fromisoformat(given).astimezone().timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise UsageError(f"{text!r} is no time: {FORMS}") from None
+        return None
 
 
 def duration_ms(text: str) -> int:

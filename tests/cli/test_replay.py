@@ -1,0 +1,89 @@
+"""`tocsin replay`: the past exactly as it was, and as other rules would have had it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import TOPOLOGY, Running
+from tests.cli.tocsin import tocsin
+from tests.wait import wait_until
+
+OTHER = TOPOLOGY.replace('severity=~"info|warning"', "service=quiet")
+LIFE = ("Quiet", "Loud", "Other")
+
+
+@pytest.fixture(scope="module")
+def past(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """A Tocsin that has lived, changed its rules in between, and ended."""
+    world = Running(tmp_path_factory.mktemp("past"), TOPOLOGY)
+    for name in LIFE:
+        world.post([name], service=name.lower())
+    wait_until(lambda: len(world.effective()) == 3, what="three pages")
+    world.tocsin.stop()
+    world.config.write_text(TOPOLOGY.replace("by-service", "by-its-service"), encoding="utf-8")
+    world.restart()
+    world.post(["Late"], service="late")
+    wait_until(lambda: len(world.effective()) == 4, what="the fourth page")
+    assert world.tocsin.stop() == 0
+    yield world
+    world.end()
+
+
+def test_every_epoch_is_equal_also_over_a_change_of_rules(past: Running) -> None:
+    done = past.call("replay", "--json")
+    assert done.code == 0, done.out
+    assert done.json["epochs"] == done.json["equal"] > 4
+    assert done.json["differences"] == []
+    assert f"{done.json['epochs']} equal" in past.call("replay").out
+
+
+def test_a_range_replays_a_part_of_it(past: Running) -> None:
+    whole = past.call("replay", "--json").json
+    middle_ms = (whole["from_ms"] + whole["to_ms"]) // 2
+    part = past.call("replay", "--to", str(middle_ms), "--json").json
+    assert 0 < part["epochs"] < whole["epochs"]
+
+
+def test_a_backup_is_replayed_as_well(past: Running, tmp_path: Path) -> None:
+    file = tmp_path / "backup.db"
+    past.call("backup", str(file))
+    assert tocsin("replay", str(file)).code == 0
+
+
+def test_what_was_changed_afterwards_is_found(past: Running, tmp_path: Path) -> None:
+    file = tmp_path / "backup.db"
+    past.call("backup", str(file))
+    database = sqlite3.connect(file)
+    (number,) = database.execute("SELECT id FROM partitions WHERE topic = 'raw-alerts'").fetchone()
+    table = f"log_{number}"
+    (value,) = database.execute(f"SELECT value FROM {table} WHERE offset = 0").fetchone()
+    database.execute(f"UPDATE {table} SET value = ? WHERE offset = 0", (value.replace(b"Q", b"q"),))
+    database.commit()
+    database.close()
+    done = tocsin("replay", str(file), "--json")
+    assert done.code == 1
+    assert done.json["differences"][0]["task"] == "intake-0"
+    assert "digest then" in tocsin("replay", str(file)).out
+
+
+def test_other_rules_show_what_would_have_differed(past: Running, tmp_path: Path) -> None:
+    file = tmp_path / "other.yaml"
+    file.write_text(OTHER, encoding="utf-8")
+    done = past.call("replay", "--topology", str(file), "--json")
+    assert done.code == 0, done.err
+    assert (done.json["pages_before"], done.json["pages_after"]) == (4, 3)
+    saved = [page["title"] for page in done.json["difference"]["saved"]]
+    assert saved == ["Quiet on quiet"]
+    shown = past.call("replay", "--topology", str(file)).out
+    assert "4 pages as it was, 3 under" in shown
+    assert "saved" in shown
+
+
+def test_nothing_to_replay_is_said(tmp_path: Path) -> None:
+    done = tocsin("replay", "--data", str(tmp_path))
+    assert done.code == 1
+    assert "does not exist" in done.err
