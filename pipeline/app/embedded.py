@@ -92,7 +92,8 @@ class Embedded:
         self._loop = asyncio.get_running_loop()
         self.runner = Runner(self.host, self.clock.now_ms)
         self._client = Client()
-        self._delivery = self._delivery_loop()
+        # The last one takes new calls; those before it end what they began before a reload.
+        self._deliveries = [self._delivery_loop()]
         self.host.watch(OUTBOX.name, self._committed_calls)
         self.view = self._open_view()
         self._upkeep = Upkeep(self._parts(), self.topology)
@@ -103,8 +104,9 @@ class Embedded:
     async def stop(self) -> None:
         """Let calls under way end, commit what they brought back, and let go of the folder."""
         await self._upkeep.stop()
-        await self._delivery.idle(STOP_WITHIN_S)
-        await self._delivery.cancel_all()
+        for delivery in self._deliveries:
+            await delivery.idle(STOP_WITHIN_S)
+            await delivery.cancel_all()
         await self.runner.stop()
         await self._client.close()
         if self.view is not None:
@@ -123,7 +125,8 @@ class Embedded:
             self.host.replace_agents(agents)
 
         await self.runner.between_epochs(replace_agents)
-        self._delivery = self._delivery_loop()
+        busy = [delivery for delivery in self._deliveries if delivery.count]
+        self._deliveries = [*busy, self._delivery_loop()]
         await self._upkeep.follow(topology)
         self._say("reloaded")
 
@@ -215,7 +218,7 @@ class Embedded:
 
     def _start_calls(self, entries: list[Entry]) -> None:
         for entry in entries:
-            self._delivery.start(entry)
+            self._deliveries[-1].start(entry)
 
     def _let_go(self) -> None:
         if self.folder is not None:
