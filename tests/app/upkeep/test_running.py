@@ -102,6 +102,20 @@ async def test_canaries_arrive_and_page_nobody(
     assert simulator.events == []
 
 
+async def test_in_a_dry_run_the_canary_goes_as_far_as_the_outbox(
+    tmp_path: Path, simulator: PagerDutySimulator
+) -> None:
+    topology = load(TOPOLOGY % "", "t.yaml", lambda _: Secret(ROUTING_KEY))
+    embedded = Embedded(topology, Folder(tmp_path), events_url=simulator.url, is_dry=True)
+    await embedded.start()
+    try:
+        await wait_until_async(lambda: arrived(embedded) >= 1, what="a canary has arrived")
+        assert embedded.complaints() == []
+    finally:
+        await embedded.stop()
+    assert simulator.events == []
+
+
 async def test_a_canary_that_is_swallowed_pages_until_the_next_one_arrives(
     tmp_path: Path, simulator: PagerDutySimulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
