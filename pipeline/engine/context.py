@@ -44,8 +44,7 @@ class Epoch(Struct, kw_only=True):
     reasons: list[str] = field(default_factory=list)
     lines: list[ReasonLine] = field(default_factory=list)
     audits: list[AuditRecord] = field(default_factory=list)
-    kept: list[str] = field(default_factory=list)
-    kept_headers: dict[str, dict[str, str]] = field(default_factory=dict)
+    kept: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def at(self, record: Record) -> None:
         """Turn to the next record: outputs carry its origin, tenant and trace from now on."""
@@ -78,12 +77,17 @@ class Epoch(Struct, kw_only=True):
 
     def append(self, topic: str, key: str, value: Event | None) -> None:
         """Record one output; a value over its topic's limit raises Oversize."""
-        raw = None if value is None else encode(value)
-        if raw is not None and len(raw) > self.agent.limit(topic):
-            raise Oversize(topic, len(raw), self.agent.limit(topic))
+        raw = None if value is None else self.weigh(topic, value)
         self.outputs.append(
             Output(topic=topic, key=key, value=raw, headers=self.headers, event=value)
         )
+
+    def weigh(self, topic: str, value: Event) -> bytes:
+        """The bytes of a value on `topic`; one over the topic's limit raises Oversize."""
+        raw = encode(value)
+        if len(raw) > self.agent.limit(topic):
+            raise Oversize(topic, len(raw), self.agent.limit(topic))
+        return raw
 
     def origin(self) -> Origin:
         """The origin of the current event, parsed once."""

@@ -43,8 +43,7 @@ class Keep:
             incident = replace(incident, reasons=lines)
         epoch.close_event(incident.incident_id)
         ctx.table(INCIDENTS).put(incident.incident_id, incident)
-        epoch.kept.append(incident.incident_id)
-        epoch.kept_headers[incident.incident_id] = epoch.headers
+        epoch.kept.append((incident.incident_id, epoch.headers))
         if incident.status == RESOLVED:
             ctx.wake_at(incident.incident_id, _leaves_at_ms(incident))
 
@@ -59,14 +58,15 @@ class Keep:
             return
         ctx.table(INCIDENTS).delete(key)
         assert self.epoch is not None  # noqa: S101
-        self.epoch.kept.append(key)
-        self.epoch.kept_headers[key] = self.epoch.headers
+        self.epoch.kept.append((key, self.epoch.headers))
 
     def flush(self, epoch: Epoch) -> None:
-        """Emit each incident of the epoch once, as it now is, in the order first changed."""
+        """Emit each incident of the epoch once, as it now is, in the order first changed and
+        with the headers of its last change.
+        """
         table = epoch.tables[INCIDENTS.name]
-        for incident_id in dict.fromkeys(epoch.kept):
-            epoch.headers = epoch.kept_headers[incident_id]
+        for incident_id, headers in dict(epoch.kept).items():
+            epoch.headers = headers
             epoch.append(INCIDENTS_TOPIC, incident_id, table.get(incident_id))
 
 

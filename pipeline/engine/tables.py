@@ -108,6 +108,11 @@ class Overlay(Generic[T]):
         for key, value in self.dirty.items():
             into[name, key] = None if value is None else encode(value)
 
+    def encoded(self, key: str) -> bytes | None:
+        """The bytes that a changed key will have in the store. Raises what encoding raises."""
+        value = self.dirty.get(key)
+        return None if value is None else self._encode(value)
+
     def committed(self) -> None:
         """The epoch's changes are in the store now."""
         for key, value in self.dirty.items():

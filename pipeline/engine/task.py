@@ -102,13 +102,12 @@ class Task:
         self._epoch.now_ms = max(now_ms, self._checkpoint.now_ms)
         try:
             try:
-                due, fates = self._attempt(batch, self._plain)
+                return self._close(batch, *self._attempt(batch, self._plain))
             except FATAL:
                 raise
             except Exception:  # noqa: BLE001  (any exception out of a stage is its event's)
                 self._forget()
-                due, fates = self._attempt(batch, self._with_savepoint)
-            return self._close(batch, due, fates)
+                return self._run_apart(batch)
         except BaseException:
             self.rollback()
             raise
@@ -170,6 +169,21 @@ class Task:
         step()
         return False
 
+    def _run_apart(self, batch: Sequence[Record]) -> Effects:
+        """Run with a savepoint per event. What fails beyond the events is nobody's fault: the
+        epoch is refused, so that this task halts and its neighbours go on.
+        """
+        due, fates = self._attempt(batch, self._with_savepoint)
+        try:
+            return self._close(batch, due, fates)
+        except FATAL:
+            raise
+        except Exception as error:
+            raise EpochRefused(
+                f"{self.name}: the epoch cannot be closed; nothing of it is committed:\n"
+                f"{traceback.format_exc()}"
+            ) from error
+
     def _with_savepoint(self, step: Callable[[], None], stage: str) -> bool:
         epoch, undo = self._epoch, Undo()
         marks = (len(epoch.outputs), len(epoch.reasons), len(epoch.kept))
@@ -177,6 +191,8 @@ class Task:
             table.undo = undo
         try:
             step()
+            epoch.close_event()
+            self._check_writable(undo, marks)
         except FATAL:
             raise
         except Exception:  # noqa: BLE001
@@ -190,6 +206,21 @@ class Task:
             for table in self._all_tables():
                 table.undo = None
         return False
+
+    def _check_writable(self, undo: Undo, marks: tuple[int, int, int]) -> None:
+        """Write for a trial what else is written at the epoch's end, where no event can be
+        blamed: rows, keys, incidents.
+        """
+        epoch = self._epoch
+        for table, key, _ in undo:
+            key.encode()
+            table.encoded(key)
+        for output in epoch.outputs[marks[0] :]:
+            output.key.encode()
+        for incident_id, _ in epoch.kept[marks[2] :]:
+            incident = self._tables[INCIDENTS.name].get(incident_id)
+            if incident is not None:
+                epoch.weigh(INCIDENTS_TOPIC, incident)
 
     def _close(self, batch: Sequence[Record], due: list[Due], fates: list[bool]) -> Effects:
         raised = sum(fates)
@@ -248,7 +279,6 @@ class Task:
         epoch.outputs, epoch.reasons, epoch.kept = [], [], []
         epoch.lines.clear()
         epoch.audits.clear()
-        epoch.kept_headers.clear()
         self._open = None
 
 

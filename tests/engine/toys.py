@@ -66,14 +66,14 @@ class Counter:
             ctx.wake_at(key, ctx.now_ms)
 
 
-def incident(name: str, n: int) -> Incident:
+def incident(name: str, n: int, title: str = "") -> Incident:
     """An incident with `n` as its number of events."""
     return Incident(
         incident_id=name,
         scope_id="s",
         tenant="default",
         status="triggered",
-        title=name,
+        title=title or name,
         severity="error",
         group_key="",
         rule="",
