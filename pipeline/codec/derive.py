@@ -17,7 +17,9 @@ Schema = dict[str, Any]
 
 NAMESPACE: Final = "tocsin"
 
-_INT32: Final = (-(2**31), 2**31 - 1)
+INT32: Final = (-(2**31), 2**31 - 1)
+"""The bounds of an integer that Avro carries as `int`."""
+
 _EMPTY: Final[dict[str, Any]] = {
     "string": "",
     "bytes": "",
@@ -66,7 +68,7 @@ def _type(declared: inspect.Type, path: str, named: dict[str, Schema]) -> Any:
         case inspect.StrType():
             return "string"
         case inspect.IntType(ge=ge, le=le):
-            return "int" if (ge, le) == _INT32 else "long"
+            return "int" if (ge, le) == INT32 else "long"
         case inspect.FloatType():
             return "double"
         case inspect.BoolType():
