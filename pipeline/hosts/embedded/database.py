@@ -19,6 +19,11 @@ FORMAT: Final = 1
 BUSY_MS: Final = 2_000
 """So long a statement waits for a lock that a backup or a reader's checkpoint holds."""
 
+STATEMENTS_KEPT_MAX: Final = 512
+"""Prepared statements kept: some sizes of a write for each topic and table; the rest is prepared
+again.
+"""
+
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS partitions (
@@ -39,7 +44,12 @@ def connect(path: str, *, is_reader: bool = False) -> sqlite3.Connection:
     A reader may not write, and sees what was committed when its statement began.
     """
     try:
-        connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(
+            path,
+            isolation_level=None,
+            check_same_thread=False,
+            cached_statements=STATEMENTS_KEPT_MAX,
+        )
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
         if is_reader:
             connection.execute("PRAGMA query_only = ON")

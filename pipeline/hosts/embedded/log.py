@@ -16,6 +16,7 @@ import msgspec
 from pipeline.domain.record import Record
 from pipeline.domain.store import Output
 from pipeline.hosts.embedded.database import guarded
+from pipeline.hosts.embedded.rows import write_rows
 
 TAIL_MAX: Final = 4_000
 """Records kept in memory per partition; whoever is further behind reads from the disk."""
@@ -105,7 +106,7 @@ class SqliteLog:
             positions.append((output.topic, partition, offset))
         with guarded():
             for table, values in rows.items():
-                self._db.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)", values)  # noqa: S608
+                write_rows(self._db, f"INSERT INTO {table}", values)
         return positions
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> Sequence[Record]:

@@ -9,6 +9,7 @@ import msgspec
 
 from pipeline.domain.store import Changes, Checkpoint
 from pipeline.hosts.embedded.database import guarded
+from pipeline.hosts.embedded.rows import write_rows
 
 
 class SqliteStore:
@@ -60,19 +61,19 @@ class SqliteStore:
 
     def write(self, changes: Changes, checkpoint: Checkpoint) -> None:
         """Apply all changes and the checkpoint, in the transaction that is open."""
-        puts = []
-        deletes = []
+        puts: list[tuple[int, str, bytes]] = []
+        deletes: dict[int, list[tuple[str]]] = {}
         with guarded():
             for (table, key), value in changes.items():
                 number = self._id(table)
                 if value is None:
-                    deletes.append((number, key))
+                    deletes.setdefault(number, []).append((key,))
                 else:
                     puts.append((number, key, value))
-            if deletes:
-                self._db.executemany("DELETE FROM state WHERE tid = ? AND key = ?", deletes)
-            if puts:
-                self._db.executemany("INSERT OR REPLACE INTO state VALUES (?, ?, ?)", puts)
+            for number, keys in deletes.items():
+                start = f"DELETE FROM state WHERE tid = {number} AND key IN ("  # noqa: S608
+                write_rows(self._db, start, keys, ")")
+            write_rows(self._db, "INSERT OR REPLACE INTO state", puts)
             self._db.execute(
                 "INSERT OR REPLACE INTO checkpoints VALUES (?, ?)",
                 (self._task, msgspec.msgpack.encode(checkpoint)),
