@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pipeline.domain.incident import Incident
     from pipeline.domain.notification import Receipt
 
-WIDTH_MAX: Final = 118
+WIDTH_MAX: Final = 132
 FIXED_ROWS: Final = 13
 """Rows of the board that are neither incidents nor pages."""
 
@@ -107,7 +107,7 @@ def _speed(scene: Scene) -> str:
         return "[dim]nobody was woken yet[/]"
     ways = sorted(scene.took_ms)
     half = span(ways[len(ways) // 2])
-    return f"[dim]alert to page {half}, slowest {span(ways[-1])}[/]"
+    return f"[dim]after {half}, at most {span(ways[-1])}[/]"
 
 
 def _incidents(scene: Scene, rows: int, width: int) -> RenderableType:
@@ -145,9 +145,9 @@ def _incidents(scene: Scene, rows: int, width: int) -> RenderableType:
 def gathered(incident: Incident) -> str:
     """What held its alerts together, in one line."""
     if any(line.reason == FLAPPING for line in incident.reasons):
-        return "it flaps: told once, and held until it is calm"
+        return "it flaps: told once, held until calm"
     if len(incident.services) > 1:
-        return "linked by dependency: " + " ← ".join(incident.services)
+        return "dependency: " + " ← ".join(incident.services)
     if incident.alert_count > 1:
         return f"one group, {incident.rule}"
     return incident.rule
@@ -179,10 +179,10 @@ def _pages(scene: Scene, pages: list[Receipt]) -> RenderableType:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="dim", show_edge=False)
     for name in ("page at", "receiver", "incident", "receipt"):
         table.add_column(name, no_wrap=True)
-    table.add_column("after the alert", justify="right", no_wrap=True)
+    table.add_column("took", justify="right", no_wrap=True)
     for one in pages[::-1]:
         table.add_row(
-            clock(one.at_ms),
+            clock(one.at_ms).partition(".")[0],
             safe(one.receiver),
             safe(first(titles.get(one.incident_id, one.incident_id), TITLE_WIDTH)),
             styled(one.result, RESULT_STYLE),

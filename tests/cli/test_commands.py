@@ -17,7 +17,7 @@ def test_an_alert_from_flags_becomes_an_incident_with_its_trace(running: Running
     )
     assert sent.code == 0
     assert sent.out.startswith("accepted 1 alert (trace ")
-    wait_until(lambda: "DiskFull" in running.effective(), what="it paged")
+    wait_until(lambda: "DiskFull on db" in running.effective(), what="it paged")
 
     def delivered() -> str:
         rows = running.call("incidents", "-q", "DiskFull", "--json").json["incidents"]
@@ -85,8 +85,9 @@ def test_one_order_that_is_refused_keeps_none_of_the_others_back(running: Runnin
     assert done.code == 1
     assert done.out == f"acknowledged {known}: Gamma on gamma\n"
     assert "0000.1" in done.err
-    answers = running.call("resolve", known, known, "--json")
-    assert [one["result"] for one in answers.json["answers"]] == ["applied", "refused"]
+    assert running.call("resolve", known).code == 0
+    answers = running.call("ack", known, "0000.1", "--json")
+    assert [one["result"] for one in answers.json["answers"]] == ["refused", "refused"]
     assert answers.code == 1
 
 
@@ -117,7 +118,8 @@ def test_a_maintenance_has_its_windows(running: Running) -> None:
     )
     assert done.code == 0
     assert len(done.json["windows"]) == 5
-    assert all(one["end_ms"] - one["start_ms"] == 3_600_000 for one in done.json["windows"])
+    # The first one has begun already: it is shown from its beginning or from here on.
+    assert all(one["end_ms"] - one["start_ms"] == 3_600_000 for one in done.json["windows"][1:])
 
 
 def test_a_dead_letter_is_shown_and_redriven(running: Running) -> None:

@@ -100,7 +100,7 @@ def test_a_second_demo_over_the_same_folder_is_refused(demo: Demo) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_it_ends_cleanly_in_the_middle_and_begins_anew(tmp_path: Path, number: int) -> None:
-    for _ in range(2):
+    def begin_and_end() -> list[str]:
         demo = Demo(tmp_path)
         try:
             wait_until(lambda: any("trigger" in line for line in demo.lines), what="a page")
@@ -108,7 +108,10 @@ def test_it_ends_cleanly_in_the_middle_and_begins_anew(tmp_path: Path, number: i
             assert demo.process.wait(timeout=30) == 0
         finally:
             demo.end()
-        assert not any("Traceback" in line for line in demo.lines)
+        return demo.lines
+
+    for lines in (begin_and_end(), begin_and_end()):
+        assert not any("Traceback" in line for line in lines)
 
 
 def test_a_recording_of_a_real_alertmanager_is_in_the_package() -> None:

@@ -60,8 +60,9 @@ def test_what_was_changed_afterwards_is_found(past: Running, tmp_path: Path) -> 
     database = sqlite3.connect(file)
     (number,) = database.execute("SELECT id FROM partitions WHERE topic = 'raw-alerts'").fetchone()
     table = f"log_{number}"
-    (value,) = database.execute(f"SELECT value FROM {table} WHERE offset = 0").fetchone()
-    database.execute(f"UPDATE {table} SET value = ? WHERE offset = 0", (value.replace(b"Q", b"q"),))
+    for offset, value in database.execute(f"SELECT offset, value FROM {table}").fetchall():
+        changed = value.replace(b"Quiet", b"quiet")
+        database.execute(f"UPDATE {table} SET value = ? WHERE offset = ?", (changed, offset))
     database.commit()
     database.close()
     done = tocsin("replay", str(file), "--json")
