@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import signal
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from typing import Any, Final
@@ -26,6 +27,9 @@ it has said by itself."""
 
 IMPATIENT: Final = 130
 """The exit code after a second signal, as a shell gives it for SIGINT."""
+
+SHOW_CURSOR: Final = b"\x1b[?25h\n"
+"""A live board hides the cursor, and cannot give it back when the process ends at once."""
 
 _log: Final = structlog.get_logger("tocsin.app")
 
@@ -68,6 +72,8 @@ def _stop(stopping: asyncio.Event) -> None:
     loses nothing: what was accepted is committed.
     """
     if stopping.is_set():
+        if sys.stdout.isatty():
+            os.write(sys.stdout.fileno(), SHOW_CURSOR)
         os._exit(IMPATIENT)
     stopping.set()
 
