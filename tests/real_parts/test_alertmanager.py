@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from tests.crash.processes import FAST
 from tests.real_parts.programs import Alertmanager
 from tests.real_parts.site import Site
 from tests.wait import wait_until
 
 Start = Callable[..., Alertmanager]
+
+
+@pytest.fixture
+def narrow_site(tmp_path: Path) -> Iterator[Site]:
+    """A Tocsin that takes at most 50 alerts at a time."""
+    site = Site(tmp_path, FAST + "ingest: {members_max: 50}\n")
+    yield site
+    site.end()
 
 
 def alert(name: str, **labels: str) -> dict[str, Any]:
@@ -132,3 +144,14 @@ def test_two_that_do_not_know_each_other_page_once(site: Site, alertmanager: Sta
     assert site.pages("Both on db-1") == ["triggered", "resolved"]
     for program in pair:
         check_never_refused(program)
+
+
+def test_a_group_over_the_limit_is_asked_for_again_and_somebody_is_told(
+    narrow_site: Site, alertmanager: Start
+) -> None:
+    program = alertmanager(narrow_site.tocsin.url, group_by="severity")
+    program.post(*[alert(f"Many{n:03d}") for n in range(60)])
+    page = narrow_site.page_of("TocsinRefusedAlerts on tocsin")
+    assert "503" in page["payload"]["custom_details"]["description"]
+    wait_until(lambda: "status code 503" in program.log(), what="it was told to come back")
+    check_never_refused(program)

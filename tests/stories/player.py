@@ -1,7 +1,8 @@
 """Plays a story in YAML on the embedded host: given alerts, when time passes, then pages.
 
 story: what it shows, one sentence
-topology: what differs from the built-in one (a mapping; optional)
+topology: what differs from the built-in one (a mapping; optional); nothing is grouped unless it
+  says so
   receivers take their secrets from env:KEY (a routing key) or env:SIGNING (a webhook's)
 services: entries of the catalog (a list; optional)
 dry_run: true where everything is decided and nothing sent (optional)
