@@ -12,9 +12,11 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 import msgspec
+import structlog
 
 from pipeline.codec import encode
 from pipeline.domain.call import CallResult
@@ -42,6 +44,8 @@ Watcher = Callable[[str, Mapping[str, Any]], None]
 
 Listener = Callable[[Sequence[Effects], float], None]
 """Called after each commit with its epochs and how long it took as a whole, in seconds."""
+
+_log: Final = structlog.get_logger("tocsin.host")
 
 
 class Running(msgspec.Struct):
@@ -76,13 +80,12 @@ class EmbeddedHost:
         for topic in (*topics, JOURNAL):
             self.log.declare(topic, partitions)
         self.globals = Globals(globals_)
-        self._global_topics = frozenset(globals_)
-        for topic in globals_:
-            for record in self.log.scan(topic, 0):
-                self.globals.apply(record)
+        self._look_up()
         self._running = [
             self._prepare(agent, partition) for agent in agents for partition in range(partitions)
         ]
+        # A clock that went back while nothing ran must not take the epochs or the log with it.
+        self._last_ms = max((r.task.checkpoint.now_ms for r in self._running), default=0)
 
     def _prepare(self, agent: Agent, partition: int) -> Running:
         store = SqliteStore(self._db, f"{agent.name}-{partition}")
@@ -116,7 +119,7 @@ class EmbeddedHost:
 
         Raises Busy or StoreError where nothing could be committed: then nothing has changed.
         """
-        now_ms = self._now_ms()
+        now_ms = self._last_ms = max(self._now_ms(), self._last_ms)
         started_s = time.perf_counter()
         done: list[tuple[Running, list[Record], Effects]] = []
         with guarded():
@@ -130,11 +133,14 @@ class EmbeddedHost:
         except BaseException:
             self._roll_back(done)
             raise
-        self._committed(done, appends, positions)
-        took_s = time.perf_counter() - started_s
-        for listener in self.listeners:
-            listener([effects for _, _, effects in done], took_s)
+        self._committed(done)
+        self._tell([effects for _, _, effects in done], time.perf_counter() - started_s)
         return positions, self._is_more_waiting(now_ms)
+
+    @property
+    def last_ms(self) -> int:
+        """The time of the last step; before the first one, of the last epoch on the disk."""
+        return self._last_ms
 
     def replace_agents(self, agents: Sequence[Agent]) -> None:
         """Go on under other rules from the same state. Call it between two steps."""
@@ -152,8 +158,8 @@ class EmbeddedHost:
         raise UsageError(f"no stage owns a table {table!r}")
 
     def next_due_ms(self) -> int:
-        """When the next wake of any task is due."""
-        return min(running.task.next_due_ms for running in self._running)
+        """When the next wake of any task is due, or a task that was halted is tried again."""
+        return min(r.halted_until_ms if r.halted_why else r.task.next_due_ms for r in self._running)
 
     def halted(self) -> dict[str, str]:
         """The tasks that stopped because too many events raise, with the reason."""
@@ -178,6 +184,7 @@ class EmbeddedHost:
             return
         batch = self._batch(running)
         if not batch and task.next_due_ms > now_ms:
+            running.halted_why = ""
             return
         started = time.thread_time_ns()
         try:
@@ -186,11 +193,11 @@ class EmbeddedHost:
             running.halted_until_ms = now_ms + HALT_MS
             running.halted_why = str(refused)
             return
+        running.halted_why = ""
         if not effects.events and not batch:
             task.rollback()  # the wake that was due had been taken back
             return
         done.append((running, batch, effects))
-        running.halted_why = ""
         self.log.append(
             [
                 *effects.outputs,
@@ -217,7 +224,7 @@ class EmbeddedHost:
             if topic not in self.log.topics() or len(batch) >= limit:
                 continue
             offset = task.checkpoint.offsets.get(f"{topic}:{task.partition}", 0)
-            for record in self.log.read(topic, task.partition, offset, limit - len(batch)):
+            for record in self.log.ahead(topic, task.partition, offset, limit - len(batch)):
                 size_bytes += len(record.value or b"")
                 if size_bytes > EPOCH_BYTES_MAX and batch:
                     return batch
@@ -244,39 +251,51 @@ class EmbeddedHost:
             for running in self._running
         )
 
-    def _committed(
-        self,
-        done: list[tuple[Running, list[Record], Effects]],
-        appends: Sequence[Output],
-        positions: list[tuple[str, int, int]],
-    ) -> None:
-        for running, batch, effects in done:
+    def _committed(self, done: list[tuple[Running, list[Record], Effects]]) -> None:
+        for running, batch, _ in done:
             for record in batch:
                 if record.topic == RESULTS:
                     running.results.popleft()
-            for table, rows in effects.touched.items():
-                for watcher in self._watchers.get(table, ()):
-                    watcher(effects.task, rows)
             running.task.committed()
-        for output, (topic, partition, offset) in zip(appends, positions, strict=True):
-            if topic in self._global_topics:
-                self.globals.apply(
-                    Record(
-                        topic=topic,
-                        partition=partition,
-                        offset=offset,
-                        key=output.key,
-                        value=output.value,
-                        event=output.event,
-                    )
-                )
+        self._look_up()
         self.log.committed()
 
+    def _look_up(self) -> None:
+        """Take in what was committed to the globals, whoever wrote it."""
+        for topic, version in self.globals.versions.items():
+            following = self.log.part(topic, 0).following
+            if version < following:
+                for record in self.log.ahead(topic, 0, version, following - version):
+                    self.globals.apply(record)
+                # Compaction may have taken the last records: what they said is not there to see.
+                self.globals.versions[topic] = following
+
+    def _tell(self, epochs: list[Effects], took_s: float) -> None:
+        """Tell watchers and listeners. What they do cannot undo a commit: a failure is said, and
+        the others are told all the same.
+        """
+        calls: list[Callable[[], None]] = [
+            partial(watcher, effects.task, rows)
+            for effects in epochs
+            for table, rows in effects.touched.items()
+            for watcher in self._watchers.get(table, ())
+        ]
+        calls += [partial(listener, epochs, took_s) for listener in self.listeners]
+        for call in calls:
+            try:
+                call()
+            except Exception:  # noqa: BLE001
+                _log.exception("what follows a commit fails")
+
     def _roll_back(self, done: list[tuple[Running, list[Record], Effects]]) -> None:
-        if self._db.in_transaction:
-            self._db.execute("ROLLBACK")
-        for running, _, _ in done:
-            running.task.rollback()
-        for running in self._running:
-            running.store.forget_ids()
-        self.log.refresh()
+        try:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+            for running, _, _ in done:
+                running.task.rollback()
+            for running in self._running:
+                running.store.forget_ids()
+            self.log.refresh()
+        except Exception as error:
+            # Memory and disk differ from here on: only a new start brings them together.
+            raise RuntimeError(f"an epoch could not be rolled back: {error}") from error

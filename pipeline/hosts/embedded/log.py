@@ -111,13 +111,15 @@ class SqliteLog:
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> Sequence[Record]:
         """At most `limit` records from `offset` on, in order."""
+        return list(self.ahead(topic, partition, offset, limit))
+
+    def ahead(self, topic: str, partition: int, offset: int, limit: int) -> Iterable[Record]:
+        """As `read`, but records on the disk are read as they are asked for: one may be large."""
         part = self._partitions[topic, partition]
         if offset >= part.following:
-            return []
+            return ()
         found = part.from_tail(offset, limit)
-        if found is not None:
-            return found
-        return list(islice(self.scan(topic, partition, offset), limit))
+        return islice(self.scan(topic, partition, offset), limit) if found is None else found
 
     def scan(self, topic: str, partition: int, offset: int = 0) -> Iterator[Record]:
         """All records from `offset` on, read from the disk as they are asked for."""
