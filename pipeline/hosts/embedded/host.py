@@ -165,6 +165,10 @@ class EmbeddedHost:
         """The tasks that stopped because too many events raise, with the reason."""
         return {r.task.name: r.halted_why for r in self._running if r.halted_why}
 
+    def holds_results(self) -> bool:
+        """Whether results wait for an epoch of a task that is not halted."""
+        return any(r.results and r.halted_until_ms <= self._last_ms for r in self._running)
+
     def lag(self) -> dict[str, int]:
         """Records that each task has yet to read."""
         return {r.task.name: sum(self._behind(r).values()) for r in self._running}

@@ -92,9 +92,14 @@ class Runner:
             self._signal.notify()
 
     async def between_epochs(self, job: Callable[[], object]) -> object:
-        """Run `job` in the loop's thread while no epoch is open: backups, reloads, retention."""
+        """Run `job` in the loop's thread while no epoch is open: backups, reloads, retention.
+
+        Raises what the job raises, and Busy where the process stops.
+        """
         future: asyncio.Future[object] = self._loop.create_future()
         with self._signal:
+            if self._is_stopping:
+                raise Busy("Tocsin is stopping", after_s=5)
             self._jobs.append((job, future))
             self._signal.notify()
         return await future
@@ -103,9 +108,16 @@ class Runner:
         try:
             self._run()
         except BaseException as error:  # noqa: BLE001  (a host without its loop must end)
+            self._loop.call_soon_threadsafe(_fail, self._abandon(), Busy(_said(error)))
             self._loop.call_soon_threadsafe(_fail, [self.ended], error)
         else:
             self._loop.call_soon_threadsafe(_set, [(self.ended, None)])
+
+    def _abandon(self) -> list[asyncio.Future[Any]]:
+        """Take in nothing more; who waited for a loop that is no longer there."""
+        with self._signal:
+            self._is_stopping = True
+            return [one.future for one in self._waiting] + [future for _, future in self._jobs]
 
     def _run(self) -> None:
         is_more = True
@@ -113,7 +125,7 @@ class Runner:
             with self._signal:
                 if not (is_more or self._has_work()):
                     self._signal.wait(self._pause_s())
-                if self._is_stopping and not self._has_work():
+                if self._is_stopping and not (self._has_work() or self._holds_results()):
                     return
                 waiting, self._waiting, self._waiting_count = self._waiting, [], 0
                 results, self._results = self._results, []
@@ -125,6 +137,10 @@ class Runner:
 
     def _has_work(self) -> bool:
         return bool(self._waiting or self._results or self._jobs)
+
+    def _holds_results(self) -> bool:
+        """What receivers answered must not be asked again because one epoch could not hold it."""
+        return not self.fault and self.host.holds_results()
 
     def _pause_s(self) -> float:
         if self.fault:
@@ -145,7 +161,7 @@ class Runner:
         try:
             positions, is_more = self.host.step(outputs)
         except Exception as error:
-            self.fault = f"{type(error).__name__}: {error}"
+            self.fault = _said(error)
             refused = error if isinstance(error, Busy) else Busy(self.fault)
             self._loop.call_soon_threadsafe(_fail, [one.future for one in waiting], refused)
             if not isinstance(error, (StoreError, TocsinError)):
@@ -165,6 +181,10 @@ class Runner:
         _set(answers)
         for listener in self._listeners:
             listener()
+
+
+def _said(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
 
 
 def _set(answers: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:

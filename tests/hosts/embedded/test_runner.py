@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from pipeline.codec import encode
+from pipeline.domain.call import CallResult
 from pipeline.domain.errors import Busy
+from pipeline.domain.sink import Delivered
 from pipeline.domain.store import Output
 from pipeline.hosts.embedded.runner import WAITING_MAX, Runner
 from tests.engine.toys import alert
@@ -93,3 +96,62 @@ async def test_a_dead_loop_is_told() -> None:
         await call
     with pytest.raises(TypeError):
         await runner.ended
+
+
+async def test_who_comes_after_the_loop_died_is_refused_and_never_left_waiting() -> None:
+    world = World()
+    runner = Runner(world.host, clock)
+    world.host.step = None  # type: ignore[assignment,method-assign]
+    runner.start()
+    with pytest.raises(TypeError):
+        await asyncio.wait_for(asyncio.shield(runner.ended), 20)
+    with pytest.raises(Busy):
+        await asyncio.wait_for(runner.append(outputs("a")), 5)
+    with pytest.raises(Busy):
+        await asyncio.wait_for(runner.between_epochs(lambda: None), 5)
+
+
+async def test_who_waits_while_the_loop_dies_is_refused() -> None:
+    world = World()
+    runner = Runner(world.host, clock)
+    late: list[asyncio.Task[object]] = []
+    reached, go_on = threading.Event(), threading.Event()
+
+    def dies(_outputs: object) -> None:
+        reached.set()
+        go_on.wait(20)
+        raise TypeError("a bug")
+
+    world.host.step = dies  # type: ignore[assignment,method-assign]
+    runner.start()
+    await asyncio.to_thread(reached.wait, 20)
+    late.append(asyncio.create_task(runner.append(outputs("a"))))
+    late.append(asyncio.create_task(runner.between_epochs(lambda: None)))
+    await asyncio.sleep(0)
+    go_on.set()
+    for one in late:
+        with pytest.raises(Busy):
+            await asyncio.wait_for(one, 5)
+
+
+async def test_stopping_commits_every_result_that_was_brought_back() -> None:
+    world = World()
+    runner = Runner(world.host, clock)
+    for n in range(5_000):
+        runner.inject("two-0", CallResult(key=f"k{n}", attempt=1, delivered=Delivered(ref="r")))
+    runner.start()
+    await runner.stop()
+    assert world.counts(1) == {"CallResult": 5_000}
+
+
+async def test_stopping_does_not_wait_for_a_disk_that_takes_nothing() -> None:
+    world = World()
+    runner = Runner(world.host, clock)
+
+    def full(_outputs: object) -> None:
+        raise Busy("the disk is full")
+
+    world.host.step = full  # type: ignore[assignment,method-assign]
+    runner.inject("two-0", CallResult(key="k", attempt=1, delivered=Delivered(ref="r")))
+    runner.start()
+    await asyncio.wait_for(runner.stop(), 20)
