@@ -81,13 +81,13 @@ def _findings(
 
 def _versions() -> Finding:
     import platform
-    import sqlite3
     from importlib.metadata import version
 
     from pipeline.app.checkup import Finding
+    from pipeline.hosts.embedded.database import SQLITE
 
     parts = f"tocsin {version('tocsin')}, Python {platform.python_version()}"
-    return Finding(name="versions", state="ok", says=f"{parts}, SQLite {sqlite3.sqlite_version}")
+    return Finding(name="versions", state="ok", says=f"{parts}, SQLite {SQLITE}")
 
 
 def _topology(path: Path) -> tuple[Finding, Topology | None]:

@@ -141,7 +141,7 @@ def _told(shown: Console, whole: dict[str, Any]) -> None:
 
     routing = whole["routing"]
     if routing["muted_by"]:
-        shown.print(f"\n[magenta]Muted by {safe(', '.join(routing['muted_by']))}[/]")
+        shown.print(f"\n[magenta]{safe(', '.join(routing['muted_by']))}[/]")
     receipts = {receipt["notification_id"]: receipt for receipt in whole["receipts"]}
     shown.print(
         "\n[bold]Notifications[/]" + ("" if whole["notifications"] else "  nobody was told")

@@ -161,5 +161,5 @@ def told(row: dict[str, Any]) -> str:
         for one in routing["deliveries"]
     ]
     if routing["muted_by"]:
-        parts.append(f"[magenta]muted by {safe(', '.join(routing['muted_by']))}[/]")
+        parts.append(f"[magenta]{safe(', '.join(routing['muted_by']))}[/]")
     return ", ".join(parts) or "[dim]nobody[/]"

@@ -21,6 +21,14 @@ PATHS: Final = {
 """Format → where it is posted; any other word is a source of topology.yaml."""
 
 
+Field = Annotated[str, typer.Option()]
+Pairs = Annotated[list[str] | None, typer.Option(help="KEY=VALUE; may be repeated.")]
+FIELDS: Final = (
+    *("name", "severity", "service", "description"),
+    *("environment", "region", "cluster", "host", "instance"),
+)
+
+
 @failing
 def send(
     file: Annotated[
@@ -28,28 +36,22 @@ def send(
     ] = None,
     *,
     name: Annotated[str, typer.Option(help="What fires; without a file it is needed.")] = "",
-    severity: Annotated[
-        str, typer.Option(help="critical, error, warning, info, or any word of yours.")
-    ] = "",
+    severity: Annotated[str, typer.Option(help="critical, error, warning, info or other.")] = "",
     service: Annotated[str, typer.Option(help="The service that it is about.")] = "",
     description: Annotated[str, typer.Option(help="What a person should know.")] = "",
-    environment: Annotated[str, typer.Option()] = "",
-    region: Annotated[str, typer.Option()] = "",
-    cluster: Annotated[str, typer.Option()] = "",
-    host: Annotated[str, typer.Option()] = "",
-    instance: Annotated[str, typer.Option()] = "",
-    label: Annotated[list[str] | None, typer.Option(help="KEY=VALUE; may be repeated.")] = None,
-    annotation: Annotated[
-        list[str] | None, typer.Option(help="KEY=VALUE; may be repeated.")
-    ] = None,
+    environment: Field = "",
+    region: Field = "",
+    cluster: Field = "",
+    host: Field = "",
+    instance: Field = "",
+    label: Pairs = None,
+    annotation: Pairs = None,
     resolved: Annotated[bool, typer.Option("--resolved", help="It fires no longer.")] = False,
     test: Annotated[bool, typer.Option("--test", help="Mark it as a test.")] = False,
     form: Annotated[
         str, typer.Option("--format", help=f"Of the file: {', '.join(PATHS)} or a source.")
     ] = "native",
-    idempotency_key: Annotated[
-        str, typer.Option(help="Makes sending the same again harmless.")
-    ] = "",
+    idempotency_key: Annotated[str, typer.Option(help="Makes a repetition harmless.")] = "",
     url: Url = "",
     data: Data = None,
     as_json: Json = False,
@@ -60,42 +62,43 @@ def send(
     """
     from pipeline.cli.api import running, segment
 
-    body: Any
-    if file is not None:
-        body = sys.stdin.buffer.read() if str(file) == STDIN else file.read_bytes()
-    else:
-        body = _alert(
-            {
-                "name": name,
-                "severity": severity,
-                "service": service,
-                "description": description,
-                "environment": environment,
-                "region": region,
-                "cluster": cluster,
-                "host": host,
-                "instance": instance,
-            },
-            label or [],
-            annotation or [],
-        )
-        body |= {"status": "resolved" if resolved else "firing"}
-        body |= {"is_test": True} if test else {}
+    said = (name, severity, service, description, environment, region, cluster, host, instance)
+    fields = {key: value for key, value in zip(FIELDS, said, strict=True) if value}
+    alert = _alert(fields, label or [], annotation or [], is_resolved=resolved, is_test=test)
+    body = _body(file, alert)
     path = PATHS.get(form) or f"/api/v1/ingest/{segment(form)}"
     headers = {"idempotency-key": idempotency_key} if idempotency_key else {}
     _say(running(url, data).post(path, body, headers), as_json)
 
 
-def _alert(fields: dict[str, str], labels: list[str], annotations: list[str]) -> dict[str, Any]:
-    from pipeline.domain.errors import UsageError
-
-    if not fields["name"]:
-        raise UsageError("name an alert with --name, or a file of alerts")
-    alert: dict[str, Any] = {key: value for key, value in fields.items() if value}
+def _alert(
+    fields: dict[str, str],
+    labels: list[str],
+    annotations: list[str],
+    *,
+    is_resolved: bool,
+    is_test: bool,
+) -> dict[str, Any]:
+    alert: dict[str, Any] = dict(fields)
     for key, given in (("labels", labels), ("annotations", annotations)):
         if given:
             alert[key] = pairs(given)
+    alert |= {"status": "resolved"} if is_resolved else {}
+    alert |= {"is_test": True} if is_test else {}
     return alert
+
+
+def _body(file: Path | None, alert: dict[str, Any]) -> Any:
+    """The bytes of a file, or the one alert of the flags. Raises UsageError, OSError."""
+    from pipeline.domain.errors import UsageError
+
+    if file is not None and alert:
+        raise UsageError("alerts come from a file or from flags, not from both")
+    if file is not None:
+        return sys.stdin.buffer.read() if str(file) == STDIN else file.read_bytes()
+    if "name" not in alert:
+        raise UsageError("name an alert with --name, or a file of alerts")
+    return {"status": "firing", **alert}
 
 
 def pairs(given: list[str]) -> dict[str, str]:

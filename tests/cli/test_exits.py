@@ -16,6 +16,7 @@ WRONG_USAGE = [
     ("send",),
     ("send", "--name", "A", "--label", "team"),
     ("send", "--nonsense"),
+    ("send", NOT_THERE, "--name", "A"),
     ("snooze", "x.1"),
     ("snooze", "x.1", "--for", "soon"),
     ("incidents", "--since", "soon"),

@@ -16,6 +16,9 @@ from pipeline.domain.errors import Busy, FormatError, StoreError
 FORMAT: Final = 1
 """The version of the tables below. A folder of a newer one is refused, an older upgraded."""
 
+SQLITE: Final = sqlite3.sqlite_version
+"""The version of the SQLite library that this Python brings."""
+
 BUSY_MS: Final = 2_000
 """So long a statement waits for a lock that a backup or a reader's checkpoint holds."""
 
