@@ -68,6 +68,14 @@ class Alert(Struct, frozen=True, kw_only=True):
         """Whether the sender says that the fact holds."""
         return self.status == "firing"
 
+    def text(self, name: str) -> str:
+        """What the alert says under a name: its text field, or where that is "" its label.
+
+        Scopes, groups and dependencies are all read this way.
+        """
+        value = getattr(self, name, "")
+        return value if isinstance(value, str) and value else self.labels.get(name, "")
+
 
 def severity_rank(severity: str) -> int:
     """Order severities: 0 for unknown to 4 for critical; a foreign word counts as unknown."""

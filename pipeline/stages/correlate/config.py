@@ -31,9 +31,7 @@ class GroupRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         compile_rule(self.when)
 
 
-BY_SERVICE: Final = GroupRule(
-    name="by-service", when='alert.service != ""', group_by=("service",)
-)
+BY_SERVICE: Final = GroupRule(name="by-service", when='alert.service != ""', group_by=("service",))
 """The rule of a file that states none: what a service suffers at one time is one incident."""
 
 

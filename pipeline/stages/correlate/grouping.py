@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Final
 
 from msgspec import Struct
 
 from pipeline.domain.alert import Alert
 from pipeline.domain.ids import digest64
-from pipeline.domain.rules import FIELDS, RuleIndex, compile_rule
+from pipeline.domain.rules import RuleIndex, compile_rule
 from pipeline.stages.correlate.config import GroupRule
 
 GROUP_KEY: Final = "group_key"
@@ -28,13 +28,6 @@ class Group(Struct, frozen=True):
     version: str = ""
 
 
-def reader(name: str) -> Callable[[Alert], str]:
-    """A function that reads an alert's text field `name`, or where that is "" its label."""
-    if isinstance(FIELDS.get(name), str):
-        return lambda alert: getattr(alert, name) or alert.labels.get(name, "")
-    return lambda alert: alert.labels.get(name, "")
-
-
 class Grouping:
     """The rules, compiled."""
 
@@ -51,16 +44,16 @@ class Grouping:
 
 
 class _Compiled:
-    """One rule with its fields' readers and the hash that names this version of it."""
+    """One rule with the names that it groups by, and the hash that names this version of it."""
 
     def __init__(self, rule: GroupRule) -> None:
         self._name = rule.name
         self._gap_ms = int(rule.gap)
-        self._readers = tuple((name, reader(name)) for name in rule.group_by)
+        self._names = rule.group_by
         self._version = digest64(rule.name, rule.when, *rule.group_by, str(int(rule.gap)))
 
     def group(self, alert: Alert) -> Group:
-        values = ",".join(f"{name}={_escaped(read(alert))}" for name, read in self._readers)
+        values = ",".join(f"{name}={_escaped(alert.text(name))}" for name in self._names)
         return Group(bounded(f"{self._name}:{values}"), self._name, self._gap_ms, self._version)
 
 

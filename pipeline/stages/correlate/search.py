@@ -13,7 +13,7 @@ from pipeline.domain.stage import Context
 from pipeline.stages.correlate import wakes
 from pipeline.stages.correlate.config import CorrelateConfig
 from pipeline.stages.correlate.dependency import Graph, Near, candidates, sighted
-from pipeline.stages.correlate.grouping import KEY_SIZE_MAX, Group, Grouping, bounded, reader
+from pipeline.stages.correlate.grouping import KEY_SIZE_MAX, Group, Grouping, bounded
 from pipeline.stages.correlate.incident import Case
 from pipeline.stages.correlate.ledger import Ledger
 from pipeline.stages.correlate.tables import GROUPS, PLACES, GroupRow, PlaceRow
@@ -48,7 +48,7 @@ class Search:
         self._grouping = Grouping(config.rules)
         dependency = config.dependency
         self._dependency = dependency
-        self._same = tuple(reader(name) for name in dependency.same) if dependency else ()
+        self._same = dependency.same if dependency else ()
         self._catalog: tuple[Any, ...] = ()
         self._graph = Graph((), 0)
 
@@ -192,7 +192,7 @@ class Search:
         return self._graph.neighbours(service)
 
     def _place_key(self, alert: Alert, scope: str) -> str:
-        place = "\x1f".join(read(alert) for read in self._same)
+        place = "\x1f".join(alert.text(name) for name in self._same)
         return f"{scope}/{bounded(place) if len(place) > KEY_SIZE_MAX else place}"
 
     def _place_kept_ms(self) -> int:

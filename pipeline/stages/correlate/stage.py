@@ -19,7 +19,6 @@ from pipeline.domain.wiring import Wiring
 from pipeline.stages.correlate import commands, episodes, reasons, wakes
 from pipeline.stages.correlate.config import CorrelateConfig
 from pipeline.stages.correlate.episodes import ENDINGS, Turn, Verdict
-from pipeline.stages.correlate.grouping import reader
 from pipeline.stages.correlate.ledger import Ledger
 from pipeline.stages.correlate.orders import obey
 from pipeline.stages.correlate.search import Search
@@ -50,7 +49,7 @@ class Correlate:
     def __init__(self, wiring: Wiring) -> None:
         config = wiring.sections.get("correlate") or CorrelateConfig()
         self._config: CorrelateConfig = config
-        self._scope = tuple(reader(name) for name in wiring.scope)
+        self._scope = wiring.scope
         self._search = Search(config)
 
     def process(self, event: Any, ctx: Context) -> None:
@@ -79,7 +78,7 @@ class Correlate:
             self._search.wake_place(row_key, ctx)
 
     def _alert(self, alert: Alert, ctx: Context) -> None:
-        scope = scope_id(ctx.origin.tenant, [read(alert) for read in self._scope])
+        scope = scope_id(ctx.origin.tenant, [alert.text(name) for name in self._scope])
         if alert.alert_id.startswith(KEYED) and self._is_repeated(alert, scope, ctx):
             return
         alert = episodes.with_open_instants(alert)

@@ -40,7 +40,7 @@ class Enrich:
             alert = step.apply(alert)
         if alert.service:
             alert = self._with_catalog(alert, ctx)
-        values = [scope_value(alert, name) for name in self._scope]
+        values = [alert.text(name) for name in self._scope]
         ctx.emit(ALERTS, scope_id(ctx.origin.tenant, values), alert)
 
     def _with_catalog(self, alert: Alert, ctx: Context) -> Alert:
@@ -59,14 +59,6 @@ class Enrich:
 
     def wake(self, key: str, ctx: Context) -> None:
         """Nothing here waits."""
-
-
-def scope_value(alert: Alert, name: str) -> str:
-    """What an alert says for one of the labels that make its scope: its field of that name, or
-    else its label.
-    """
-    value = getattr(alert, name, "")
-    return value if isinstance(value, str) and value else alert.labels.get(name, "")
 
 
 def build(wiring: Wiring) -> Enrich:
