@@ -26,11 +26,11 @@ CREATE TABLE offsets (
 CREATE TABLE incidents (
     incident_id TEXT PRIMARY KEY, tenant TEXT NOT NULL, scope_id TEXT NOT NULL,
     status TEXT NOT NULL, severity TEXT NOT NULL, services TEXT NOT NULL,
-    opened_at_ms INTEGER NOT NULL, is_muted INTEGER NOT NULL, words TEXT NOT NULL,
-    value BLOB NOT NULL);
+    opened_at_ms INTEGER NOT NULL, is_muted INTEGER NOT NULL, is_test INTEGER NOT NULL,
+    words TEXT NOT NULL, value BLOB NOT NULL);
 CREATE INDEX incidents_by_time ON incidents (opened_at_ms, incident_id);
 CREATE INDEX incidents_by_status ON incidents (status, opened_at_ms, incident_id);
-CREATE INDEX incidents_by_count ON incidents (status, tenant, is_muted);
+CREATE INDEX incidents_by_count ON incidents (is_test, status, tenant, is_muted);
 CREATE INDEX incidents_by_tenant ON incidents (tenant, opened_at_ms, incident_id);
 CREATE INDEX incidents_by_scope ON incidents (scope_id, opened_at_ms, incident_id);
 CREATE TABLE entries (
@@ -52,7 +52,7 @@ CREATE TABLE things (
     PRIMARY KEY (topic, key)) WITHOUT ROWID;
 """
 """incidents as they now are; entries of the topics that only grow (receipts, notifications,
-audit, dead-letters); counts of all entries that ever were, by their word; things of the other
+audit, dead-letters); counts of all entries that ever were, by their word, without those of tests; things of the other
 compacted topics (silences, services, changes)."""
 
 
@@ -120,11 +120,15 @@ class ViewDatabase:
                 raise StoreError(f"the view at {self._path} cannot be made: {error}") from error
 
     def close(self) -> None:
-        """Close the connections."""
-        for name in ("_reader", "_writer"):
-            connection = getattr(self, name, None)
-            if connection is not None:
-                connection.close()
+        """Close the connections, once nobody uses them.
+
+        SQLite's C library reads freed memory when a connection is closed under a running query.
+        """
+        with self._write_lock, self._read_lock:
+            for name in ("_reader", "_writer"):
+                connection = getattr(self, name, None)
+                if connection is not None:
+                    connection.close()
 
     @contextlib.contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -60,9 +60,9 @@ class View:
         self.follower.round()
 
     async def stop(self) -> None:
-        """Stop following and close the file."""
+        """Stop following, let questions under way have their answers, and close the file."""
         await asyncio.to_thread(self.follower.stop)
-        self._database.close()
+        await asyncio.to_thread(self._database.close)
 
     async def ask(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from pipeline.domain.notification import Receipt
 from pipeline.domain.store import Output
 from pipeline.edge.view import View, questions
 from pipeline.edge.view.cursor import read_cursor, write_cursor
+from pipeline.edge.view.database import MEMORY
 from pipeline.edge.view.questions import EntryFilter, IncidentFilter
 from pipeline.edge.view.rows import FOLLOWED
 from pipeline.hosts.embedded.database import connect
@@ -304,6 +306,29 @@ async def test_what_comes_of_a_command_is_told_to_everybody_who_waits() -> None:
         assert view._waiters == {}
     finally:
         await view.stop()
+
+
+@pytest.mark.parametrize("is_in_memory", [True, False])
+async def test_a_question_under_way_has_its_answer_before_the_file_is_closed(
+    tmp_path: Path, is_in_memory: bool
+) -> None:
+    view = View(log_of(), MEMORY if is_in_memory else tmp_path / "view.db")
+    view.start()
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    def slow(connection: sqlite3.Connection) -> int:
+        has_begun.set()
+        may_end.wait(20)
+        return int(connection.execute("SELECT 41 + 1").fetchone()[0])
+
+    asking = asyncio.create_task(view.ask(slow))
+    await asyncio.to_thread(has_begun.wait, 20)
+    stopping = asyncio.create_task(view.stop())
+    _, unfinished = await asyncio.wait({stopping}, timeout=0.2)
+    may_end.set()
+    assert await asking == 42
+    assert unfinished == {stopping}
+    await stopping
 
 
 async def test_a_log_that_cannot_be_read_is_said_and_tried_again() -> None:
