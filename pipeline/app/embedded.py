@@ -178,7 +178,7 @@ class Embedded:
             return None
         topics = self.topology.topics
         view = View(
-            LogReader(self.folder.database),
+            LogReader(self.folder.database, self.host.log),
             self.folder.path / VIEW,
             identity=self.installation,
             retention_ms={name: self.topology.retention_ms(name) for name in topics},

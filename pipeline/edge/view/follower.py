@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import structlog
+from msgspec.structs import replace
 
 from pipeline.codec import DecodeError, decode
 from pipeline.domain.audit import AuditRecord
@@ -144,7 +145,12 @@ class Follower:
                 return
             offset = records[-1].offset + 1
             with self._database.writing() as connection:
-                results += _write(connection, topic, kind, records)
+                try:
+                    results += _write(connection, topic, kind, records)
+                except UnicodeEncodeError:
+                    # Bytes carry no lone surrogates; an event handed over may hold some.
+                    plain = [replace(record, event=None) for record in records]
+                    results += _write(connection, topic, kind, plain)
                 connection.execute(
                     "INSERT OR REPLACE INTO offsets VALUES (?,?,?)", (topic, partition, offset)
                 )
@@ -211,12 +217,11 @@ def _write(
 
 
 def _event(record: Record, kind: type[Any]) -> Any:
-    """The event of a record; None for a tombstone and for bytes that nobody can read.
-
-    Always from its bytes: what a host has at hand may hold text that no bytes carry.
-    """
+    """The event of a record; None for a tombstone and for bytes that nobody can read."""
     if record.value is None:
         return None
+    if record.event is not None:
+        return record.event
     try:
         return decode(kind, record.value)
     except DecodeError:

@@ -26,12 +26,13 @@ _unpack = msgspec.msgpack.Decoder(dict[str, str]).decode
 
 
 class Partition:
-    """One partition: its table, the next offset and the tail in memory."""
+    """One partition: its table, the next offset (committed or not) and the tail in memory."""
 
     def __init__(self, row_id: int, table: str, following: int) -> None:
         self.id = row_id
         self.table = table
         self.following = following
+        self.committed = following
         self.tail: list[Record] = []
 
     def from_tail(self, offset: int, limit: int) -> list[Record] | None:
@@ -121,6 +122,20 @@ class SqliteLog:
         found = part.from_tail(offset, limit)
         return islice(self.scan(topic, partition, offset), limit) if found is None else found
 
+    def recent(
+        self, topic: str, partition: int, offset: int, limit: int
+    ) -> Sequence[Record] | None:
+        """Committed records from the tail, or None where it does not reach back to `offset`.
+
+        For readers in other threads: a tail only grows, or is replaced by a shorter one.
+        """
+        part = self._partitions[topic, partition]
+        committed, tail = part.committed, part.tail
+        if not tail or offset < tail[0].offset:
+            return None
+        first = tail[0].offset
+        return tail[offset - first : max(0, min(offset + limit, committed) - first)]
+
     def scan(self, topic: str, partition: int, offset: int = 0) -> Iterator[Record]:
         """All records from `offset` on, read from the disk as they are asked for."""
         part = self._partitions[topic, partition]
@@ -163,10 +178,11 @@ class SqliteLog:
                 self._partitions[key] = self._open(part.id, floors[part.id])
 
     def committed(self) -> None:
-        """Let go of what no longer belongs to the tails."""
+        """Show readers what was appended; let go of what no longer belongs to the tails."""
         for part in self._partitions.values():
+            part.committed = part.following
             if len(part.tail) > 2 * TAIL_MAX:
-                del part.tail[:-TAIL_MAX]
+                part.tail = part.tail[-TAIL_MAX:]
 
     def part(self, topic: str, partition: int) -> Partition:
         """The partition itself, for retention."""

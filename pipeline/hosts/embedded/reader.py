@@ -1,4 +1,8 @@
-"""LogReader: the log as another connection sees it, always up to what is committed now."""
+"""LogReader: the log as another connection sees it, always up to what is committed now.
+
+In the writer's own process it takes the latest records from the writer's memory, decoded as they
+are there, instead of reading and decoding again what was just written.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,21 @@ from pipeline.hosts.embedded.log import SqliteLog
 
 
 class LogReader(SqliteLog):
-    """Reads the topics of a database whose partitions exist; it must not append."""
+    """Reads the topics of a database whose partitions exist; it must not append.
 
-    def __init__(self, database: str) -> None:
+    `writer` is the log that is written to in this process, if it is.
+    """
+
+    def __init__(self, database: str, writer: SqliteLog | None = None) -> None:
         super().__init__(connect(database, is_reader=True))
+        self._writer = writer
 
     def read(self, topic: str, partition: int, offset: int, limit: int) -> Sequence[Record]:
         """At most `limit` records from `offset` on, in order. Raises StoreError."""
+        if self._writer is not None:
+            recent = self._writer.recent(topic, partition, offset, limit)
+            if recent is not None:
+                return recent
         return list(islice(self.scan(topic, partition, offset), limit))
 
     def bounds(self, topic: str, partition: int) -> tuple[int, int]:
