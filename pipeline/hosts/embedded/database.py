@@ -88,6 +88,22 @@ def guarded() -> Iterator[None]:
         raise store_error(error) from error
 
 
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All that is done inside, or nothing, also where the process dies meanwhile. Raises
+    StoreError.
+    """
+    with guarded():
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            raise
+
+
 def store_error(error: sqlite3.Error) -> StoreError:
     """Which of our errors a SQLite error is: Busy where trying again may help."""
     text = str(error)

@@ -15,11 +15,14 @@ import msgspec
 
 from pipeline.domain.record import Record
 from pipeline.domain.store import Output
-from pipeline.hosts.embedded.database import guarded
+from pipeline.hosts.embedded.database import guarded, transaction
 from pipeline.hosts.embedded.rows import write_rows
 
 TAIL_MAX: Final = 4_000
 """Records kept in memory per partition; whoever is further behind reads from the disk."""
+
+TAIL_BYTES_MAX: Final = 16 * 2**20
+"""Bytes of values kept in memory per partition, however few records that are."""
 
 _pack = msgspec.msgpack.Encoder().encode
 _unpack = msgspec.msgpack.Decoder(dict[str, str]).decode
@@ -34,6 +37,7 @@ class Partition:
         self.following = following
         self.committed = following
         self.tail: list[Record] = []
+        self.tail_bytes = 0
 
     def from_tail(self, offset: int, limit: int) -> list[Record] | None:
         """Records from the tail, or None where `offset` lies before it."""
@@ -41,6 +45,16 @@ class Partition:
             return None
         start = offset - self.tail[0].offset
         return self.tail[start : start + limit]
+
+    def shorten(self) -> None:
+        """Keep the last records: half of what may be kept, so that this is rare."""
+        kept, self.tail_bytes = 0, 0
+        for record in islice(reversed(self.tail), TAIL_MAX):
+            size_bytes = len(record.value or b"")
+            if self.tail_bytes + size_bytes > TAIL_BYTES_MAX // 2:
+                break
+            kept, self.tail_bytes = kept + 1, self.tail_bytes + size_bytes
+        self.tail = self.tail[len(self.tail) - kept :]
 
 
 class SqliteLog:
@@ -57,10 +71,9 @@ class SqliteLog:
 
     def declare(self, topic: str, partitions: int) -> None:
         """Create the partitions of a topic that do not exist yet."""
-        with guarded():
-            for partition in range(partitions):
-                if (topic, partition) in self._partitions:
-                    continue
+        new = [n for n in range(partitions) if (topic, n) not in self._partitions]
+        for partition in new:
+            with transaction(self._db):
                 number = self._db.execute(
                     "INSERT INTO partitions (topic, partition) VALUES (?, ?) RETURNING id",
                     (topic, partition),
@@ -70,6 +83,7 @@ class SqliteLog:
                     " key TEXT NOT NULL, value BLOB, headers BLOB NOT NULL,"
                     " timestamp_ms INTEGER NOT NULL)"
                 )
+            with guarded():
                 self._partitions[topic, partition] = self._open(number, 0)
 
     def _open(self, number: int, floor: int) -> Partition:
@@ -92,6 +106,7 @@ class SqliteLog:
             rows.setdefault(part.table, []).append(
                 (offset, output.key, output.value, packed, timestamp_ms)
             )
+            part.tail_bytes += len(output.value or b"")
             part.tail.append(
                 Record(
                     topic=output.topic,
@@ -181,8 +196,8 @@ class SqliteLog:
         """Show readers what was appended; let go of what no longer belongs to the tails."""
         for part in self._partitions.values():
             part.committed = part.following
-            if len(part.tail) > 2 * TAIL_MAX:
-                part.tail = part.tail[-TAIL_MAX:]
+            if len(part.tail) > 2 * TAIL_MAX or part.tail_bytes > TAIL_BYTES_MAX:
+                part.shorten()
 
     def part(self, topic: str, partition: int) -> Partition:
         """The partition itself, for retention."""

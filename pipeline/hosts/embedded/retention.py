@@ -12,7 +12,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from pipeline.hosts.embedded.database import guarded
+from pipeline.hosts.embedded.database import guarded, transaction
 from pipeline.hosts.embedded.log import Partition, SqliteLog
 
 PIECE_MAX: Final = 5_000
@@ -54,23 +54,17 @@ class Retention:
         partition that is not in it is read by nobody.
         """
         gone = 0
-        with guarded():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                for topic, rule in self._keeping.items():
-                    for number in self._log.partitions(topic):
-                        part = self._log.part(topic, number)
-                        end = min(part.following, passed.get(f"{topic}:{number}", part.following))
-                        before_ms = now_ms - rule.after_ms
-                        drop = self._compact if rule.is_compact else self._delete
-                        count = drop(part, before_ms, end)
-                        if count:
-                            self._keep_floor(part)
-                            gone += count
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
+        with transaction(self._db):
+            for topic, rule in self._keeping.items():
+                for number in self._log.partitions(topic):
+                    part = self._log.part(topic, number)
+                    end = min(part.following, passed.get(f"{topic}:{number}", part.following))
+                    before_ms = now_ms - rule.after_ms
+                    drop = self._compact if rule.is_compact else self._delete
+                    count = drop(part, before_ms, end)
+                    if count:
+                        self._keep_floor(part)
+                        gone += count
         return gone
 
     def _keep_floor(self, part: Partition) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from pipeline.domain.errors import FormatError
+from pipeline.domain.errors import FormatError, StoreError
 from pipeline.domain.store import Output
 from pipeline.hosts.embedded.database import FORMAT, connect
-from pipeline.hosts.embedded.log import TAIL_MAX, SqliteLog
+from pipeline.hosts.embedded.log import TAIL_BYTES_MAX, TAIL_MAX, SqliteLog
 
 
 def outputs(*keys: str, topic: str = "alerts") -> list[Output]:
@@ -73,3 +75,43 @@ def test_a_folder_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(FormatError, match="newer Tocsin"):
         connect(path)
+
+
+class Dying(sqlite3.Connection):
+    """A connection whose process dies before a table of the log is made."""
+
+    def execute(self, sql: str, *args: Any) -> sqlite3.Cursor:
+        if sql.startswith("CREATE TABLE IF NOT EXISTS log_"):
+            self.close()
+        return super().execute(sql, *args)
+
+
+def test_a_folder_left_half_made_is_made_whole_by_the_next_start(tmp_path: Path) -> None:
+    path = str(tmp_path / "db")
+    connect(path).close()
+    dying = sqlite3.connect(path, isolation_level=None, factory=Dying)
+    with pytest.raises(StoreError):
+        SqliteLog(dying).declare("alerts", 1)
+    log = open_log(path)
+    assert log.append(outputs("a"), 5) == [("alerts", 0, 0)]
+
+
+def test_the_tail_is_bounded_in_bytes_too() -> None:
+    log = open_log()
+    value = bytes(TAIL_BYTES_MAX // 10)
+    for n in range(30):
+        log.append([Output(topic="alerts", key=f"{n}", value=value)], 5)
+        log.committed()
+    tail = log.part("alerts", 0).tail
+    assert tail
+    assert sum(len(record.value or b"") for record in tail) <= TAIL_BYTES_MAX
+    assert [record.key for record in log.read("alerts", 0, 0, 100)] == [f"{n}" for n in range(30)]
+
+
+def test_one_record_over_the_bound_of_a_tail_is_read_from_the_disk() -> None:
+    log = open_log()
+    log.append([Output(topic="alerts", key="a", value=bytes(TAIL_BYTES_MAX + 1))], 5)
+    log.committed()
+    assert log.part("alerts", 0).tail == []
+    log.append(outputs("b"), 5)
+    assert [record.key for record in log.read("alerts", 0, 0, 9)] == ["a", "b"]
