@@ -48,6 +48,8 @@ FILTERS: list[Any] = [
     ("scope=0000000000000000", False),
     ("muted=false", True),
     ("muted=true", False),
+    ("test=false", True),
+    ("test=true", False),
     ("since=2020-01-01T00:00:00Z", True),
     ("since=2020-01-01T00:00:00+01:00", True),
     ("until=1577836800000", False),
@@ -179,3 +181,14 @@ async def test_a_command_without_a_result_in_time_is_a_202_with_its_id(tmp_path:
             world, answer.headers["location"], lambda body: body["result"] == "applied"
         )
         assert found["command_id"] == answer.json()["command_id"]
+
+
+async def test_incidents_of_tests_stand_apart(world: World) -> None:
+    await open_incident(world)
+    body = {"name": "Drill", "status": "firing", "is_test": True}
+    assert (await world.client.post("/api/v1/alerts", json=body)).status_code == 202
+    path = "/api/v1/incidents?test=true"
+    drills = await get_until(world, path, lambda found: found["incidents"])
+    assert [incident["title"] for incident in drills["incidents"]] == ["Drill"]
+    others = (await world.client.get("/api/v1/incidents")).json()["incidents"]
+    assert "Drill" not in [incident["title"] for incident in others]

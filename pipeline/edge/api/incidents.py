@@ -75,6 +75,7 @@ INCIDENTS_FILTERS: Final = (
     "scope",
     "tenant",
     "muted",
+    "test",
     "q",
     "since",
     "until",
@@ -89,7 +90,8 @@ INCIDENTS_FILTERS: Final = (
 )
 async def list_incidents(request: AnyRequest, edge: TheEdge, caller: TheCaller) -> IncidentList:
     """Filters: status (triggered, acknowledged, resolved, open), severity, service, scope,
-    tenant, muted (true, false), q (words), since and until (of the opening), limit, cursor.
+    tenant, muted (true, false), test (true: those of tests, which are left out otherwise),
+    q (words), since and until (of the opening), limit, cursor.
     """
     asked = Asked(request, *INCIDENTS_FILTERS)
     statuses = asked.words("status", STATUSES)
@@ -102,6 +104,7 @@ async def list_incidents(request: AnyRequest, edge: TheEdge, caller: TheCaller) 
         service=asked.text("service"),
         scope_id=asked.text("scope"),
         is_muted=asked.truth("muted"),
+        is_test=bool(asked.truth("test")),
         q=asked.text("q"),
         since_ms=asked.instant_ms("since"),
         until_ms=asked.instant_ms("until"),

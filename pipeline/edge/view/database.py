@@ -52,8 +52,8 @@ CREATE TABLE things (
     PRIMARY KEY (topic, key)) WITHOUT ROWID;
 """
 """incidents as they now are; entries of the topics that only grow (receipts, notifications,
-audit, dead-letters); counts of all entries that ever were, by their word, without those of tests; things of the other
-compacted topics (silences, services, changes)."""
+audit, dead-letters); counts of all entries that ever were, by their word, without those of
+tests; things of the other compacted topics (silences, services, changes)."""
 
 
 def version() -> str:

@@ -40,7 +40,7 @@ ENTRIES_MAX: Final = 500_000
 
 _log = structlog.get_logger("tocsin.edge.view")
 
-_INCIDENT: Final = "INSERT OR REPLACE INTO incidents VALUES (?,?,?,?,?,?,?,?,?,?)"
+_INCIDENT: Final = "INSERT OR REPLACE INTO incidents VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 _ENTRY: Final = "INSERT OR REPLACE INTO entries VALUES (?,?,?,?,?,?,?,?,?,?)"
 _THING: Final = "INSERT OR REPLACE INTO things VALUES (?,?,?,?)"
 _COUNT: Final = (
@@ -205,9 +205,11 @@ def _write(
         connection.executemany(_THING, [thing_row(*one) for one in kept])
         return []
     events = [(record, event) for record in records if (event := _event(record, kind))]
-    rows = [row for one in events if (row := entry_row(*one))]
-    connection.executemany(_ENTRY, rows)
-    counted = Counter((topic, row[4], row[8]) for row in rows)
+    rows = [(row, event) for record, event in events if (row := entry_row(record, event))]
+    connection.executemany(_ENTRY, [row for row, _ in rows])
+    counted = Counter(
+        (topic, row[4], row[8]) for row, event in rows if not getattr(event, "is_test", False)
+    )
     connection.executemany(_COUNT, [(*key, count) for key, count in counted.items()])
     return [
         event

@@ -30,7 +30,7 @@ class Page(Struct, Generic[T], frozen=True):
 
 class IncidentFilter(Struct, frozen=True, kw_only=True):
     """Which incidents: empty is any. `q` are words that must all occur; instants are those of
-    the opening, `since_ms` included and `until_ms` not.
+    the opening, `since_ms` included and `until_ms` not. Tests stand apart from what is real.
     """
 
     tenant: str = ""
@@ -39,6 +39,7 @@ class IncidentFilter(Struct, frozen=True, kw_only=True):
     service: str = ""
     scope_id: str = ""
     is_muted: bool | None = None
+    is_test: bool = False
     q: str = ""
     since_ms: int = 0
     until_ms: int = 0
@@ -63,7 +64,7 @@ def incidents(
     connection: sqlite3.Connection, wanted: IncidentFilter, limit: int, cursor: str
 ) -> Page[Incident]:
     """Incidents, the latest opened first. Raises ValueError on a foreign cursor."""
-    where: Where = []
+    where: Where = [("is_test = ?", (int(wanted.is_test),))]
     for column, value in (("tenant", wanted.tenant), ("scope_id", wanted.scope_id)):
         if value:
             where.append((f"{column} = ?", (value,)))
@@ -163,7 +164,7 @@ def counts(connection: sqlite3.Connection, tenant: str = "") -> dict[str, dict[s
     mine = (tenant, tenant)
     rows = connection.execute(
         "SELECT status, count(*), sum(is_muted) FROM incidents"
-        " WHERE (? = '' OR tenant = ?) GROUP BY status",
+        " WHERE is_test = 0 AND (? = '' OR tenant = ?) GROUP BY status",
         mine,
     ).fetchall()
     found["incidents"] = {status: count for status, count, _ in rows}

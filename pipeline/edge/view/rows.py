@@ -55,6 +55,7 @@ def incident_row(record: Record, incident: Incident) -> tuple[Any, ...]:
         between(services),
         incident.opened_at_ms,
         int(bool(incident.routing.muted_by)),
+        int(incident.is_test),
         words_of(incident),
         pack(incident),
     )
