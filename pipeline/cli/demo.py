@@ -63,7 +63,7 @@ async def _live(demo: Demo, shown: Console, over: asyncio.Event) -> list[int]:
 
     pulse: list[int] = []
     counted = 0
-    with Live(console=shown, auto_refresh=False, transient=True) as live:
+    with Live(console=shown, auto_refresh=False) as live:
         while not over.is_set():
             scene = await demo.look()
             while len(pulse) < scene.elapsed_s / PULSE_S:
@@ -71,6 +71,8 @@ async def _live(demo: Demo, shown: Console, over: asyncio.Event) -> list[int]:
                 counted = scene.raw
             live.update(board(scene, pulse, shown.width, shown.height - 1), refresh=True)
             await asyncio.sleep(FRAME_S)
+        # The whole board follows; one that is broken off stays as it was.
+        live.transient = True
     return pulse
 
 
