@@ -18,6 +18,7 @@ import msgspec
 
 from pipeline.codec import decode
 from pipeline.domain.call import CallResult
+from pipeline.domain.deadletter import DeadLetter
 from pipeline.domain.errors import EpochRefused, StoreError
 from pipeline.domain.journal import JournalRecord, Segment
 from pipeline.domain.raw import RawAlert
@@ -36,6 +37,9 @@ from pipeline.engine.wakes import Due, Wakes
 FATAL: Final = (StoreError, EpochRefused, MemoryError, OSError)
 """Faults of the machine, never of an event: they end the epoch and the process."""
 
+RAISED: Final = "raised"
+"""The reason of a dead letter whose event, or wake, made a stage raise."""
+
 RAISED_MAX: Final = 20
 """So many events of one epoch, or of the last RAISED_WINDOW (5 %), may raise. More means that
 a deploy is broken: stop uncommitted rather than drain a topic unpaged."""
@@ -44,10 +48,19 @@ RAISED_WINDOW: Final = 400
 
 
 class Task:
-    """One agent on one partition, over one Store that nobody else writes."""
+    """One agent on one partition, over one Store that nobody else writes.
+
+    `may_refuse` is False where what runs was committed before: then it was not refused.
+    """
 
     def __init__(
-        self, agent: Agent, partition: int, store: Store, globals_: Globals | None = None
+        self,
+        agent: Agent,
+        partition: int,
+        store: Store,
+        globals_: Globals | None = None,
+        *,
+        may_refuse: bool = True,
     ) -> None:
         self.name = f"{agent.name}-{partition}"
         self.agent = agent
@@ -78,6 +91,7 @@ class Task:
             topic: _decoder(kind) for topic, kind in agent.reads.items()
         }
         self._decoders[RESULTS] = _decode_result
+        self._may_refuse = may_refuse
         self._raised: deque[bool] = deque(maxlen=RAISED_WINDOW)
         self._open: tuple[Checkpoint, list[bool]] | None = None
 
@@ -107,7 +121,7 @@ class Task:
                 raise
             except Exception:  # noqa: BLE001  (any exception out of a stage is its event's)
                 self._forget()
-                return self._run_apart(batch)
+            return self._run_apart(batch)
         except BaseException:
             self.rollback()
             raise
@@ -200,7 +214,7 @@ class Task:
             del epoch.outputs[marks[0] :], epoch.reasons[marks[1] :], epoch.kept[marks[2] :]
             epoch.lines.clear()
             epoch.audits.clear()
-            self._chain.dead_letter("raised", traceback.format_exc(), -1, stage)
+            self._chain.dead_letter(RAISED, traceback.format_exc(), -1, stage)
             return True
         finally:
             for table in self._all_tables():
@@ -224,7 +238,8 @@ class Task:
 
     def _close(self, batch: Sequence[Record], due: list[Due], fates: list[bool]) -> Effects:
         raised = sum(fates)
-        if raised > RAISED_MAX or (raised and sum((*self._raised, *fates)) > RAISED_MAX):
+        lately = sum((*self._raised, *fates)) if raised else 0
+        if self._may_refuse and lately > RAISED_MAX:
             raise EpochRefused(
                 f"{self.name}: {raised} of {len(fates)} events raise; nothing of this epoch is "
                 f"committed. The last traceback:\n{traceback_of(self._epoch.outputs)}"
@@ -284,11 +299,15 @@ class Task:
 
 def digest(outputs: Sequence[Output], changes: dict[tuple[str, str], bytes | None]) -> str:
     """The hex BLAKE2b (128 bit) of all outputs and changes in their order: what a replay must
-    reproduce.
+    reproduce. Of an exception only where it came from: its traceback names the files and lines of
+    one installation.
     """
     state = blake2b(digest_size=16)
     for output in outputs:
         state.update(f"{output.topic}\0{output.key}\0".encode())
+        if isinstance(output.event, DeadLetter) and output.event.reason == RAISED:
+            state.update(output.event.dead_letter_id.encode())
+            continue
         state.update(b"\0" if output.value is None else output.value)
     for (table, key), value in changes.items():
         state.update(f"{table}\0{key}\0".encode())

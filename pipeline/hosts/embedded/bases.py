@@ -24,14 +24,15 @@ _COPIED: Final = ("facts", "state_tables", "state", "checkpoints")
 
 
 def take(database: str, folder: Path, now_ms: int) -> Path:
-    """Copy the committed state of `database` into `folder`; the path of the new base.
+    """Copy the committed state of `database` into `folder`; the path of the new base, which is
+    named after the last instant that it shows: no epoch after that is in it.
 
     Raises StoreError; a copy that did not become whole leaves nothing under its final name.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{now_ms:015d}.db"
-    unfinished = path.with_suffix(".part")
-    unfinished.unlink(missing_ok=True)
+    unfinished = folder / f"{now_ms:015d}.part"
+    for left in folder.glob("*.part*"):
+        left.unlink()
     with guarded():
         connect(str(unfinished)).close()
         source = sqlite3.connect(database, isolation_level=None)
@@ -41,8 +42,11 @@ def take(database: str, folder: Path, now_ms: int) -> Path:
             for table in _COPIED:
                 source.execute(f"INSERT OR REPLACE INTO base.{table} SELECT * FROM main.{table}")  # noqa: S608
             source.execute("COMMIT")
+            rows = source.execute("SELECT value FROM base.checkpoints").fetchall()
         finally:
             source.close()
+    shown_ms = max((_checkpoint(raw).now_ms for (raw,) in rows), default=0)
+    path = folder / f"{max(now_ms, shown_ms):015d}.db"
     unfinished.rename(path)
     for old in sorted(folder.glob("*.db"))[:-KEPT]:
         old.unlink()
@@ -72,7 +76,11 @@ def checkpoints(connection: sqlite3.Connection) -> dict[str, Checkpoint]:
     """The checkpoint of each task in a database."""
     with guarded():
         rows = connection.execute("SELECT task, value FROM checkpoints").fetchall()
+    return {task: _checkpoint(raw) for task, raw in rows}
+
+
+def _checkpoint(raw: bytes) -> Checkpoint:
     try:
-        return {task: msgspec.msgpack.decode(raw, type=Checkpoint) for task, raw in rows}
+        return msgspec.msgpack.decode(raw, type=Checkpoint)
     except msgspec.DecodeError as error:
         raise StoreError(f"a checkpoint does not decode: {error}") from error

@@ -11,9 +11,11 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+import msgspec
 from msgspec import Struct
 
 from pipeline.codec import decode
+from pipeline.domain.call import CallResult
 from pipeline.domain.errors import TocsinError
 from pipeline.domain.journal import JournalRecord
 from pipeline.domain.record import Record
@@ -110,7 +112,7 @@ class Replay:
             agent = next(a for a in self._build(*rules) if a.name == agent_name)
             known = self._globals.setdefault(journal.task, Globals(self._global_types))
             store = self._stores.setdefault(journal.task, SqliteStore(self._db, journal.task))
-            found = (rules, Task(agent, int(partition), store, known))
+            found = (rules, Task(agent, int(partition), store, known, may_refuse=False))
             self._tasks[journal.task] = found
         return found[1]
 
@@ -129,7 +131,13 @@ class Replay:
     def _inputs(self, journal: JournalRecord) -> list[Record]:
         partition = int(journal.task.rpartition("-")[2])
         inputs = [
-            Record(topic=RESULTS, partition=partition, offset=0, key="", value=value)
+            Record(
+                topic=RESULTS,
+                partition=partition,
+                offset=0,
+                key=msgspec.msgpack.decode(value, type=CallResult).key,
+                value=value,
+            )
             for value in journal.results
         ]
         for segment in journal.segments:
