@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+ALERTS_SHOWN: Final = 12
 EVIDENCE_LEFT_OUT: Final = frozenset({"name", "because", "receiver", "path"})
 """Facts that a reason's sentence says already."""
 
@@ -93,7 +95,7 @@ def _alerts(shown: Console, whole: dict[str, Any]) -> None:
         f"\n[bold]Alerts[/]  {whole['firing_count']} of {count} fire; {events} were received"
     )
     table = plain_table("", "severity", "name", "service", "instance", "since", "fingerprint")
-    for alert in whole["alerts"]:
+    for alert in whole["alerts"][:ALERTS_SHOWN]:
         table.add_row(
             styled(alert["status"], STATUS_STYLE),
             styled(alert["severity"], SEVERITY_STYLE),
@@ -104,8 +106,8 @@ def _alerts(shown: Console, whole: dict[str, Any]) -> None:
             f"[dim]{alert['fingerprint']}[/]",
         )
     shown.print(table)
-    if count > len(whole["alerts"]):
-        shown.print(f"  [dim]… and {count - len(whole['alerts'])} more[/]")
+    if count > ALERTS_SHOWN:
+        shown.print(f"  [dim]… and {count - ALERTS_SHOWN} more; --json lists some of them[/]")
 
 
 def _decisions(shown: Console, whole: dict[str, Any]) -> None:
@@ -115,7 +117,7 @@ def _decisions(shown: Console, whole: dict[str, Any]) -> None:
 
     shown.print("\n[bold]Decisions[/]")
     table = plain_table("at", "stage", "why", "evidence")
-    for record in whole["audit"] or whole["reasons"]:
+    for record, count in _folded(whole["audit"] or whole["reasons"]):
         stage, _, word = record["reason"].partition(".")
         said = record["text"]
         evidence = [
@@ -126,13 +128,22 @@ def _decisions(shown: Console, whole: dict[str, Any]) -> None:
         table.add_row(
             clock(record["at_ms"]),
             styled(stage, STAGE_STYLE) + f"[dim].{word}[/]",
-            safe(said),
+            safe(said) + (f" [bold]× {count}[/]" if count > 1 else ""),
             f"[dim]{safe(' '.join(evidence))}[/]",
         )
     shown.print(table)
     hashes = sorted({record.get("topology", "") for record in whole["audit"]} - {""})
     if hashes:
         shown.print(f"  [dim]decided under topology {', '.join(hashes)}[/]")
+
+
+def _folded(records: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], int]]:
+    """Records in their order, those that follow each other with one reason for one name folded
+    into the last of them, with their count.
+    """
+    for _, alike in groupby(records, key=lambda one: (one["reason"], one["facts"].get("name"))):
+        run = list(alike)
+        yield run[-1], len(run)
 
 
 def _told(shown: Console, whole: dict[str, Any]) -> None:

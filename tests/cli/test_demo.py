@@ -72,6 +72,7 @@ def test_one_incident_spans_what_depends_on_each_other(demo: Demo) -> None:
     assert incident["alert_count"] == 101
     shown = demo.call("incident", incident["incident_id"]).out
     assert "correlate.joined_dependency" in shown
+    assert "by-service × 13" in shown
 
 
 def test_everything_that_it_did_can_be_replayed(demo: Demo) -> None:
