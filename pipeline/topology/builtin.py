@@ -95,7 +95,9 @@ AGENTS: Final = MappingProxyType(
             writes=("incidents", "notifications", "audit"),
             looks_up=("silences", "services"),
         ),
-        "deliver": AgentSpec(reads=("notifications",), stages=("send",), writes=("receipts",)),
+        "deliver": AgentSpec(
+            reads=("notifications",), stages=("send",), writes=("receipts", "audit")
+        ),
     }
 )
 """Every agent, in stream order. A file that states `agents` states all that there are."""

@@ -109,6 +109,7 @@ def test_the_picture_has_every_way_once() -> None:
     assert ("receipts", "decide-agent", True) in ways
     assert {end for start, end, _ in ways if start == "deliver-agent"} == {
         "receipts",
+        "audit",
         "pagerduty-sink",
     }
     names = {box.name for box in picture.boxes}

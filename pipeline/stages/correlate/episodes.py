@@ -117,7 +117,9 @@ def _fires(row: AlertRow | None, alert: Alert, now_ms: int, config: CorrelateCon
             severity=alert.severity,
         )
         return Verdict(turn, row)
-    is_renewed = bool(starts) and starts > row.starts_at_ms
+    # Whoever states no beginning is given that of the arrival: it repeats, and begins nothing.
+    is_stated = 0 < starts != alert.received_at_ms
+    is_renewed = is_stated and starts > row.starts_at_ms
     turn = Turn.RENEWED if is_renewed else Turn.SAME
     if alert.severity != row.severity:
         turn = Turn.SEVERITY

@@ -33,6 +33,11 @@ SHOWN: Final = (
 )
 """The annotations that an incident shows: of each the first that an alert brings."""
 
+KEPT_AS_LABELS: Final = ("namespace", "host", "source")
+"""Fields that matchers ask for and an incident has no field for: silences, inhibitions and routes
+find them among its labels. Without them they would count as absent, and mute what they are not.
+"""
+
 LABELS_MAX: Final = 50
 LABEL_SIZE_MAX: Final = 1_000
 """An incident shows at most so many labels, and none that is longer."""
@@ -67,8 +72,14 @@ def opened(incident: Incident, alert: Alert) -> Incident:
     )
 
 
+def _labels(alert: Alert) -> dict[str, str]:
+    """Its labels, and beneath them its fields that an incident has no field for."""
+    fields = ((name, getattr(alert, name)) for name in KEPT_AS_LABELS)
+    return {name: text for name, text in fields if text} | alert.labels
+
+
 def _shown_labels(alert: Alert) -> dict[str, str]:
-    short = ((n, t) for n, t in sorted(alert.labels.items()) if len(t) <= LABEL_SIZE_MAX)
+    short = ((n, t) for n, t in sorted(_labels(alert).items()) if len(t) <= LABEL_SIZE_MAX)
     return dict(list(short)[:LABELS_MAX])
 
 
@@ -80,7 +91,7 @@ def with_alert(case: Case, alert: Alert, *, is_new: bool) -> Case:
         services = (*services, alert.service)
     labels = incident.labels
     if labels:
-        given = alert.labels
+        given = _labels(alert)
         labels = {name: text for name, text in labels.items() if given.get(name) == text}
     annotations = incident.annotations
     for name in SHOWN:

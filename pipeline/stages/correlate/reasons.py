@@ -17,6 +17,9 @@ FULL: Final = Reason(
     "correlate.full", "the incident has {alerts} alerts; further ones are counted", is_audited=False
 )
 COUNTED: Final = Reason("correlate.counted", "repetitions were counted", is_audited=False)
+EXCUSED: Final = Reason(
+    "correlate.excused", "nobody listened when it was to end: it may say so again", is_audited=False
+)
 FORGOTTEN: Final = Reason("correlate.forgotten", "resolved long ago", is_audited=False)
 RECEIPT: Final = Reason("correlate.receipt", "a receipt of its notification", is_audited=False)
 RECEIPT_UNKNOWN: Final = Reason(

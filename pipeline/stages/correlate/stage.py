@@ -38,6 +38,12 @@ from pipeline.stages.correlate.turns import Turns
 KEYED: Final = "k-"
 """How an alert_id begins that was made from an Idempotency-Key."""
 
+LATE_MS: Final = 10_000
+GRACE_MS: Final = 150_000
+"""A wake that is later than LATE_MS means that nobody listened: what should have ended meanwhile
+may have been said again to nobody. So long its sender has to say it once more; Prometheus repeats
+after one minute and its evaluation interval."""
+
 
 class Correlate:
     """Alert, Command and Receipt in; Update(incident, cause) out."""
@@ -129,6 +135,11 @@ class Correlate:
         if before is None:
             return
         before = replace(before, wake_at_ms=0)
+        if before.is_firing and ctx.now_ms - ctx.timestamp_ms > LATE_MS:
+            ctx.reason(reasons.EXCUSED)
+            ctx.wake_at(wakes.name(wakes.ALERT, key), ctx.now_ms + GRACE_MS)
+            ctx.table(ALERTS).put(key, replace(before, wake_at_ms=ctx.now_ms + GRACE_MS))
+            return
         turn, row = self._due(before, ledger, ctx)
         turns = self._turns(key, ledger, ctx)
         if turn is Turn.FORGETS:
