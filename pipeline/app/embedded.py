@@ -78,7 +78,7 @@ class Embedded:
             types = compose.event_types(topology)
             self.host = EmbeddedHost(
                 self.connection,
-                compose.agents(topology, self._wires()),
+                compose.agents(topology, self._wires(topology)),
                 topics=types,
                 globals_={name: types[name] for name in compose.global_topics(topology)},
                 now_ms=self.clock.now_ms,
@@ -90,10 +90,11 @@ class Embedded:
     async def start(self) -> None:
         """Begin to run epochs and to call receivers."""
         self._loop = asyncio.get_running_loop()
+        self._reloading = asyncio.Lock()
         self.runner = Runner(self.host, self.clock.now_ms)
         self._client = Client()
         # The last one takes new calls; those before it end what they began before a reload.
-        self._deliveries = [self._delivery_loop()]
+        self._deliveries = [self._delivery_loop(self.topology)]
         self.host.watch(OUTBOX.name, self._committed_calls)
         self.view = self._open_view()
         self._upkeep = Upkeep(self._parts(), self.topology)
@@ -117,18 +118,19 @@ class Embedded:
 
     async def reload(self, topology: Topology, text: str) -> None:
         """Go on under other rules from the next epoch; calls under way end under the old ones."""
-        self.topology = topology
-        agents = compose.agents(topology, self._wires())
+        async with self._reloading:
+            agents = compose.agents(topology, self._wires(topology))
+            delivery = self._delivery_loop(topology)
 
-        def replace_agents() -> None:
-            rules.keep(self.connection, topology.hash, text)
-            self.host.replace_agents(agents)
+            def replace_agents() -> None:
+                rules.keep(self.connection, topology.hash, text)
+                self.host.replace_agents(agents)
+                # Calls of the next commit come to the event loop by the same way, after this.
+                self._loop.call_soon_threadsafe(self._go_by, topology, delivery)
 
-        await self.runner.between_epochs(replace_agents)
-        busy = [delivery for delivery in self._deliveries if delivery.count]
-        self._deliveries = [*busy, self._delivery_loop()]
-        await self._upkeep.follow(topology)
-        self._say("reloaded")
+            await self.runner.between_epochs(replace_agents)
+            await self._upkeep.follow(topology)
+            self._say("reloaded")
 
     async def try_receiver(self, name: str) -> Receipt:
         """Tell one receiver something harmless, past rules and outbox."""
@@ -187,13 +189,13 @@ class Embedded:
         view.start()
         return view
 
-    def _wires(self) -> Wiring:
+    def _wires(self, topology: Topology) -> Wiring:
         return compose.wiring(
-            self.topology, self.installation, slot=self._slot, events_url=self._events_url
+            topology, self.installation, slot=self._slot, events_url=self._events_url
         )
 
-    def _delivery_loop(self) -> DeliveryLoop:
-        wires = self._wires()
+    def _delivery_loop(self, topology: Topology) -> DeliveryLoop:
+        wires = self._wires(topology)
         return DeliveryLoop(
             self._client,
             registry.sinks(),
@@ -201,6 +203,11 @@ class Embedded:
             self.installation,
             self._take_back,
         )
+
+    def _go_by(self, topology: Topology, delivery: DeliveryLoop) -> None:
+        self.topology = topology
+        busy = [delivery for delivery in self._deliveries if delivery.count]
+        self._deliveries = [*busy, delivery]
 
     def _take_back(self, result: CallResult) -> None:
         self._measures.call(result)

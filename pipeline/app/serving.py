@@ -57,7 +57,8 @@ async def serve_until_signalled(serving: Serving) -> None:
         loop.add_signal_handler(number, _stop, stopping)
     await embedded.start()
     face = Face(_edge(serving))
-    loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(_reload(serving, face)))
+    reloads: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
+    loop.add_signal_handler(signal.SIGHUP, lambda: _begin_reload(serving, face, reloads))
     embedded.ended.add_done_callback(lambda _: stopping.set())
     try:
         await serve(face, serving.host, serving.port, lambda url: _ready(serving, url), stopping)
@@ -111,11 +112,20 @@ def _edge(serving: Serving) -> Any:
     )
 
 
+def _begin_reload(serving: Serving, face: Face, reloads: set[asyncio.Task[None]]) -> None:
+    task = asyncio.get_running_loop().create_task(_reload(serving, face))
+    reloads.add(task)
+    task.add_done_callback(reloads.discard)
+
+
 async def _reload(serving: Serving, face: Face) -> None:
-    found = serving.reload()
-    if found is not None:
-        await serving.embedded.reload(*found)
-        face.app = _edge(serving)
+    try:
+        found = serving.reload()
+        if found is not None:
+            await serving.embedded.reload(*found)
+            face.app = _edge(serving)
+    except Exception:  # noqa: BLE001  (what runs goes on; a person must hear of it)
+        _log.exception("the reload failed")
 
 
 def _ready(serving: Serving, url: str) -> None:
