@@ -83,6 +83,7 @@ class Embedded:
                 globals_={name: types[name] for name in compose.global_topics(topology)},
                 now_ms=self.clock.now_ms,
             )
+            self.clock.not_before(self.host.last_ms)
         except BaseException:
             self._let_go()
             raise

@@ -59,7 +59,7 @@ async def test_the_first_calls_under_new_rules_go_to_the_new_receivers() -> None
             return done
 
         embedded.host.replace_agents = and_has_a_call_due  # type: ignore[method-assign]
-        embedded.host.step = and_commits_the_call  # type: ignore[method-assign]
+        embedded.host.step = and_commits_the_call  # type: ignore[assignment,method-assign]
         embedded._start_calls = (  # type: ignore[method-assign]
             lambda entries: started_by.extend(embedded._deliveries[-1] for _ in entries)
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -27,6 +28,7 @@ def backup(database: str, target: Path) -> int:
             source.execute("VACUUM INTO ?", (str(unfinished),))
         finally:
             source.close()
+    _settle(unfinished)
     unfinished.rename(target)
     return target.stat().st_size
 
@@ -38,14 +40,17 @@ def restore(source: Path, folder: Path) -> None:
     """
     if not source.is_file():
         raise StoreError(f"{source} is no file")
-    if (folder / DATABASE).exists():
+    # Also a log without its database: SQLite would play it into the one restored.
+    if any((folder / (DATABASE + suffix)).exists() for suffix in ("", "-wal", "-journal")):
         raise StoreError(f"{folder} holds data already: restore into a new folder")
     held = Folder(folder)
     held.acquire()
     try:
         unfinished = folder / (DATABASE + ".part")
+        for left in folder.glob(unfinished.name + "*"):
+            left.unlink()
         with guarded():
-            origin = sqlite3.connect(f"file:{source}?mode=ro", uri=True)
+            origin = sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)
             copy = sqlite3.connect(unfinished)
             try:
                 origin.backup(copy)
@@ -53,6 +58,16 @@ def restore(source: Path, folder: Path) -> None:
                 origin.close()
                 copy.close()
             connect(str(unfinished)).close()
+        _settle(unfinished)
         unfinished.rename(folder / DATABASE)
     finally:
         held.release()
+
+
+def _settle(path: Path) -> None:
+    """Have the disk hold the file before it gets its name: SQLite does not sync a copy."""
+    try:
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise StoreError(f"{path}: {error.strerror}") from error

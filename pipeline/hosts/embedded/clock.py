@@ -1,4 +1,8 @@
-"""The host's clock: wall time that never goes back and never follows a jump."""
+"""The host's clock: wall time that never goes back and never follows a jump.
+
+Where the wall clock went back while nothing ran, time goes on from where it had come to, at half
+speed until the wall has caught up: timers go on, and no instant comes twice.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +34,14 @@ class Clock:
         self._wall_ms, self._steady_ms = wall_ms, steady_ms
         self._offset_ms = wall_ms() - steady_ms()
         self._last_ms = 0
+        self._ahead_ms = 0
+        self._ahead_since_ms = 0
         self.jump_ms = 0
+
+    def not_before(self, at_ms: int) -> None:
+        """Go on from `at_ms`, which was reached before, if the wall says less."""
+        self._ahead_ms = max(0, at_ms - self.now_ms())
+        self._ahead_since_ms = self._steady_ms()
 
     def now_ms(self) -> int:
         """Milliseconds since the epoch, never less than before."""
@@ -41,5 +52,8 @@ class Clock:
             self.jump_ms = 0
         else:
             self.jump_ms = off
-        self._last_ms = max(self._last_ms, steady + self._offset_ms)
+        ahead = max(0, self._ahead_ms - (steady - self._ahead_since_ms) // 2)
+        if ahead > JUMP_MS_MAX:
+            self.jump_ms -= ahead
+        self._last_ms = max(self._last_ms, steady + self._offset_ms + ahead)
         return self._last_ms

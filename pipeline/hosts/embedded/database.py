@@ -54,6 +54,7 @@ def connect(path: str, *, is_reader: bool = False) -> sqlite3.Connection:
             cached_statements=STATEMENTS_KEPT_MAX,
         )
         connection.execute(f"PRAGMA busy_timeout = {BUSY_MS}")
+        _check_format(connection)
         if is_reader:
             connection.execute("PRAGMA query_only = ON")
             return connection
@@ -68,13 +69,16 @@ def connect(path: str, *, is_reader: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection) -> None:
+def _check_format(connection: sqlite3.Connection) -> None:
     found = connection.execute("PRAGMA user_version").fetchone()[0]
     if found > FORMAT:
         raise FormatError(
             f"this folder was written by a newer Tocsin (format {found}, this one knows "
             f"{FORMAT}): upgrade Tocsin, or choose another --data folder"
         )
+
+
+def _prepare(connection: sqlite3.Connection) -> None:
     connection.executescript(_TABLES)
     connection.execute(f"PRAGMA user_version = {FORMAT}")
 

@@ -7,6 +7,7 @@ import os
 import secrets
 import sqlite3
 import string
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Final
 
@@ -32,7 +33,7 @@ class Folder:
             self.path.mkdir(parents=True, exist_ok=True)
             lock = (self.path / LOCK).open("a+", encoding="utf-8")
         except OSError as error:
-            raise StoreError(f"{self.path}: {error.strerror}") from error
+            raise _store_error(self.path, error) from error
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -43,9 +44,14 @@ class Folder:
                 f"{self.path} is in use by process {holder}: stop it, or choose another folder"
                 " with --data"
             ) from None
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
+        try:
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+        except OSError as error:
+            with suppress(OSError):  # closing tries to write it once more
+                lock.close()
+            raise _store_error(self.path, error) from error
         self._lock = lock
 
     def release(self) -> None:
@@ -58,6 +64,10 @@ class Folder:
     def database(self) -> str:
         """The path of the database."""
         return str(self.path / DATABASE)
+
+
+def _store_error(path: Path, error: OSError) -> StoreError:
+    return StoreError(f"{path}: {error.strerror}")
 
 
 def installation(connection: sqlite3.Connection) -> str:
