@@ -11,10 +11,12 @@ import structlog
 
 from pipeline.domain.errors import StoreError
 from pipeline.engine import Task
+from pipeline.engine.agent import JOURNAL
 from pipeline.hosts.embedded import bases
 from pipeline.hosts.embedded.retention import Keeping, Retention
 from pipeline.hosts.embedded.runner import Runner
 from pipeline.observe.metrics import Metrics
+from pipeline.topology.builtin import GLOBALS
 from pipeline.topology.declared import Topology
 
 BASE_EVERY_MS: Final = 86_400_000
@@ -28,9 +30,15 @@ _log: Final = structlog.get_logger("tocsin.upkeep")
 
 
 def keeping_of(topology: Topology) -> dict[str, Keeping]:
-    """How long each topic keeps what."""
+    """How long each topic keeps what. Of globals is kept what held at any time that the journal
+    reaches back to, since a replay looks it up.
+    """
+    journal_ms = topology.retention_ms(JOURNAL)
     return {
-        name: Keeping(after_ms=topology.retention_ms(name), is_compact=spec.cleanup == "compact")
+        name: Keeping(
+            after_ms=max(topology.retention_ms(name), journal_ms if name in GLOBALS else 0),
+            is_compact=spec.cleanup == "compact",
+        )
         for name, spec in topology.topics.items()
     }
 

@@ -1,7 +1,7 @@
 """Retention: what a topic lets go of, a bounded piece at a time between two epochs.
 
 `delete`: records older than the retention that every reader has passed. `compact`: records
-that a later one of the same key replaces, and tombstones, once they are older than the lag.
+that one of the same key replaced longer ago than the lag, and tombstones of such an age.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ PIECE_MAX: Final = 5_000
 
 
 class Keeping(Struct, frozen=True, kw_only=True):
-    """How long one topic keeps what: `after_ms` is its retention, or of a compacted topic the
-    age at which a replaced record may go.
+    """How long one topic keeps what: `after_ms` is its retention, or of a compacted topic for how
+    long a record stays after it was replaced.
     """
 
     after_ms: int
@@ -88,12 +88,20 @@ class Retention:
             (start, stop),
         ).fetchone()[0]
         if youngest is not None and youngest >= before_ms:
-            stop = start  # the piece is not old enough yet: come back to it
-        count = self._db.execute(
-            f"DELETE FROM {part.table} WHERE offset >= ? AND offset < ? AND (value IS NULL OR"  # noqa: S608
+            self._cleaned[part.table] = 0  # too young: what lies before may have been replaced
+            return 0
+        replaced = self._db.execute(
+            f"DELETE FROM {part.table} WHERE offset >= ? AND offset < ? AND"  # noqa: S608
             f" EXISTS (SELECT 1 FROM {part.table} AS later WHERE later.key = {part.table}.key"
-            f" AND later.offset > {part.table}.offset))",
+            f" AND later.offset > {part.table}.offset AND later.timestamp_ms < ?)",
+            (start, stop, before_ms),
+        ).rowcount
+        # A tombstone goes after all that it deletes, or that would be there again.
+        ended = self._db.execute(
+            f"DELETE FROM {part.table} WHERE offset >= ? AND offset < ? AND value IS NULL AND"  # noqa: S608
+            f" NOT EXISTS (SELECT 1 FROM {part.table} AS former WHERE former.key ="
+            f" {part.table}.key AND former.offset < {part.table}.offset)",
             (start, stop),
         ).rowcount
         self._cleaned[part.table] = 0 if stop >= end else stop
-        return count
+        return replaced + ended

@@ -48,6 +48,12 @@ def test_what_the_file_says_is_what_is_kept() -> None:
     assert set(keeping) == set(topology().topics)
 
 
+def test_globals_are_kept_as_far_back_as_the_journal_reaches() -> None:
+    keeping = keeping_of(topology())
+    assert topology().retention_ms("silences") < keeping["journal"].after_ms
+    assert keeping["silences"].after_ms == keeping["journal"].after_ms
+
+
 def test_passed_is_the_slowest_reader() -> None:
     world = World()
     world.do_alert({"name": "A"})

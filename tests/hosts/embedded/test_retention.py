@@ -82,3 +82,40 @@ def test_a_tombstone_never_goes_before_what_it_deletes() -> None:
     world.append(0, "a", "-a")
     world.retention.trim(2_000, {})
     assert world.left() == []
+
+
+def trim_all(world: World, now_ms: int) -> None:
+    for _ in range(6):
+        world.retention.trim(now_ms, {})
+
+
+def test_what_was_deleted_does_not_come_back_when_its_tombstone_goes() -> None:
+    """The value lies in a piece that was looked at before its tombstone came."""
+    world = World(is_compact=True)
+    world.append(0, "a", *(f"k{n}" for n in range(PIECE_MAX)))
+    world.retention.trim(1_000, {})
+    world.append(1_000, "-a", "z")
+    trim_all(world, 5_000)
+    assert [key for _, key in world.left()].count("a") == 0
+
+
+def test_pieces_are_looked_at_again_while_the_last_one_is_always_young() -> None:
+    world = World(is_compact=True)
+    world.append(0, "a", *(f"k{n}" for n in range(PIECE_MAX)))
+    world.retention.trim(1_000, {})
+    world.append(1_000, "a")
+    for now_ms in range(1_050, 2_000, 50):
+        world.append(now_ms, "young")
+        world.retention.trim(now_ms, {})
+    assert [offset for offset, key in world.left() if key == "a"] == [PIECE_MAX + 1]
+
+
+def test_a_value_stays_until_what_replaced_it_is_old() -> None:
+    """A replay of an hour ago must find what held an hour ago, however old that was."""
+    world = World(is_compact=True)
+    world.append(0, "a", *(f"k{n}" for n in range(PIECE_MAX)))
+    world.append(1_000, "a")
+    trim_all(world, 1_050)
+    assert [offset for offset, key in world.left() if key == "a"] == [0, PIECE_MAX + 1]
+    trim_all(world, 1_200)
+    assert [offset for offset, key in world.left() if key == "a"] == [PIECE_MAX + 1]
