@@ -46,9 +46,10 @@ class Clock:
     def now_ms(self) -> int:
         """Milliseconds since the epoch, never less than before."""
         steady = self._steady_ms()
-        off = self._wall_ms() - steady - self._offset_ms
+        offset_ms = self._wall_ms() - steady
+        off = offset_ms - self._offset_ms
         if abs(off) <= JUMP_MS_MAX:
-            self._offset_ms += off
+            self._offset_ms = offset_ms  # set, not added: two threads may be here at once
             self.jump_ms = 0
         else:
             self.jump_ms = off
