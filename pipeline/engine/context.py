@@ -96,6 +96,10 @@ class Epoch(Struct, kw_only=True):
         return self.known_origin
 
     def _parse_origin(self) -> Origin:
+        record = self.record
+        if record.topic in OWN_ORIGINS:
+            tenant, trace = self.headers[headers_of.TENANT], self.headers[headers_of.TRACE]
+            return Origin(record.topic, record.partition, record.offset, 0, tenant, trace)
         parts = self.headers[headers_of.ORIGIN].split(":") if self.headers else []
         tenant = self.headers.get(headers_of.TENANT, DEFAULT_TENANT)
         trace = self.headers.get(headers_of.TRACE, "")

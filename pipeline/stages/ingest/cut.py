@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import Final
 
 from msgspec.structs import replace
@@ -27,6 +28,7 @@ _SHORT: Final = (
     "trace_id",
     "group_key",
 )
+_shorts_of: Final = attrgetter(*_SHORT)
 
 
 def cut(text: str, size_bytes_max: int) -> str:
@@ -63,7 +65,7 @@ def _is_small(draft: Draft, config: IngestConfig) -> bool:
     labels, annotations, tags = draft.labels, draft.annotations, draft.tags
     return (
         len(draft.description) <= long
-        and all(len(getattr(draft, name)) <= short for name in _SHORT)
+        and max(map(len, _shorts_of(draft))) <= short
         and _are_small(labels, config.labels_max, short, short)
         and _are_small(annotations, config.annotations_max, short, long)
         and sum(map(len, annotations.values())) * _BYTES_PER_CHARACTER_MAX
