@@ -20,6 +20,8 @@ T = TypeVar("T")
 CACHE_MAX: Final = 100_000
 """Committed values kept decoded per table; at the limit the older half is dropped."""
 
+LAST: Final = "\U0010ffff"
+SURROGATES: Final = range(0xD800, 0xE000)
 MISSING: Final[Any] = object()
 Undo = list[tuple["Overlay[Any]", str, Any]]
 
@@ -69,7 +71,7 @@ class Overlay(Generic[T]):
 
     def scan(self, prefix: str) -> Iterator[tuple[str, T]]:
         """All (key, value) whose key starts with `prefix`, by key."""
-        return self.range(prefix, prefix + "\U0010ffff")
+        return self.range(prefix, _after(prefix))
 
     def range(self, start: str, end: str, limit: int = 0) -> Iterator[tuple[str, T]]:
         """(key, value) with start <= key < end by key, at most `limit` (0: all)."""
@@ -128,6 +130,17 @@ class Overlay(Generic[T]):
     def rollback(self) -> None:
         """Forget the epoch's changes."""
         self.dirty = {}
+
+
+def _after(prefix: str) -> str:
+    """The first key after all that start with `prefix`."""
+    cut = prefix.rstrip(LAST)
+    if not cut:
+        return LAST * 1_000  # no key of ours is longer
+    following = ord(cut[-1]) + 1
+    if following == SURROGATES.start:  # which no key may hold
+        following = SURROGATES.stop
+    return cut[:-1] + chr(following)
 
 
 def take_back(undo: Undo) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,3 +58,23 @@ def test_an_overlay_is_a_dict_that_can_go_back(
     assert list(table.range(low, high)) == expected
     assert list(table.range(low, high, limit)) == (expected[:limit] if limit else expected)
     assert dict(table.scan("")) == model
+
+
+@pytest.mark.parametrize("last", ["\x7f", "\uffff", "\U0010ffff", "\U0010ffffx"])
+def test_a_scan_finds_every_key_that_begins_so(last: str) -> None:
+    """What follows the prefix is often what a producer wrote."""
+    store = MemoryStore()
+    store.write({("t", f"s/{last}"): b"1"}, Checkpoint())
+    table = raw_overlay("t", store)
+    table.put(f"s/{last}{last}", b"2")
+    table.put("s0", b"3")
+    assert [value for _, value in table.scan("s/")] == [b"1", b"2"]
+    assert [value for _, value in table.scan("")] == [b"1", b"2", b"3"]
+
+
+@pytest.mark.parametrize("prefix", ["\ud7ff", "\U0010ffff", "a\U0010ffff"])
+def test_a_scan_ends_after_the_last_character_too(prefix: str) -> None:
+    table = raw_overlay("t", MemoryStore())
+    for key in (prefix, prefix + "x", "b", "\ue000"):
+        table.put(key, b"1")
+    assert [key for key, _ in table.scan(prefix)] == [prefix, prefix + "x"]

@@ -155,3 +155,4 @@ async def test_stopping_does_not_wait_for_a_disk_that_takes_nothing() -> None:
     runner.inject("two-0", CallResult(key="k", attempt=1, delivered=Delivered(ref="r")))
     runner.start()
     await asyncio.wait_for(runner.stop(), 20)
+    assert "the disk is full" in runner.fault
