@@ -50,7 +50,8 @@ class Delivery(Struct, frozen=True, kw_only=True):
     """What one receiver was told about one incident, and what it answered.
 
     `action` is the last one asked for, `sequence` its number (from 1), `result` the word of
-    its receipt ("" while none came), `ref` what the receiver gave back.
+    its receipt ("" while none came), `ref` what the receiver gave back. `acknowledged_at_ms` is
+    the instant of the acknowledgement that it was told of (0: of none).
     """
 
     receiver: str
@@ -60,6 +61,7 @@ class Delivery(Struct, frozen=True, kw_only=True):
     notified_at_ms: int
     result: str = ""
     ref: str = ""
+    acknowledged_at_ms: int = 0
 
 
 class Held(Struct, frozen=True, kw_only=True):

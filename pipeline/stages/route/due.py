@@ -3,7 +3,7 @@
 To a receiver this reads trigger, trigger when worse, acknowledge, resolve, and from the start again
 where the incident opens again. What closes (resolve, acknowledge) is owed to whoever was told; what
 pages is held back by a snooze, an owner, a wait, a route. Muting is looked at by the stage, only
-only where a trigger is due, since it costs most.
+where a trigger is due, since it costs most.
 """
 
 from __future__ import annotations
@@ -139,13 +139,15 @@ def _page_again(told: Delivery, incident: Incident, hop: Hop, held: str, now_ms:
 def _owes_acknowledge(told: Delivery, incident: Incident) -> bool:
     """Whether somebody acknowledged what this receiver still shows as triggered.
 
-    One that was told again after the acknowledgement (it got worse) is left as it is.
+    One that was told again after the acknowledgement (it got worse) is left as it is, also where
+    both came in one millisecond.
     """
     return (
         incident.status == ACKNOWLEDGED
         and told.action == TRIGGER
         and incident.acknowledged_by != ""
         and incident.acknowledged_at_ms >= told.notified_at_ms
+        and incident.acknowledged_at_ms != told.acknowledged_at_ms
     )
 
 

@@ -108,7 +108,7 @@ class Look:
     def _notify(self, receiver: str, due: Due) -> None:
         ctx, incident = self._ctx, self._event.incident
         before = self._deliveries.get(receiver)
-        delivery = told(before, receiver, due.action, incident.severity, ctx.now_ms)
+        delivery = told(before, incident, receiver, due.action, ctx.now_ms)
         self._deliveries[receiver] = delivery
         why = self._say(receiver, due)
         made = notification_of(self._event, delivery, why, ctx.origin, ctx.now_ms)

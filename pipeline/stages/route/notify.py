@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from pipeline.domain.alert import Alert, severity_rank
 from pipeline.domain.incident import AlertRef, Delivery, Incident, Routing
 from pipeline.domain.notification import (
+    ACKNOWLEDGE,
     NOTIFIED_ALERTS_MAX,
     RESOLVE,
     TRIGGER,
@@ -75,20 +76,26 @@ def _annotations(incident: Incident, cause: object) -> Mapping[str, str]:
 
 
 def told(
-    before: Delivery | None, receiver: str, action: str, severity: str, now_ms: int
+    before: Delivery | None, incident: Incident, receiver: str, action: str, now_ms: int
 ) -> Delivery:
     """What is remembered once a receiver is told. `severity` stays that of its last trigger."""
     if before is None:
         return Delivery(
-            receiver=receiver, action=action, severity=severity, sequence=1, notified_at_ms=now_ms
+            receiver=receiver,
+            action=action,
+            severity=incident.severity,
+            sequence=1,
+            notified_at_ms=now_ms,
         )
+    owned = {ACKNOWLEDGE: incident.acknowledged_at_ms, RESOLVE: 0}
     return replace(
         before,
         action=action,
-        severity=severity if action == TRIGGER else before.severity,
+        severity=incident.severity if action == TRIGGER else before.severity,
         sequence=before.sequence + 1,
         notified_at_ms=now_ms,
         result="",
+        acknowledged_at_ms=owned.get(action, before.acknowledged_at_ms),
     )
 
 
