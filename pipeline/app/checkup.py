@@ -9,12 +9,15 @@ from typing import Final
 from msgspec import Struct
 
 from pipeline.app.past import Past
-from pipeline.codec import decode
+from pipeline.codec import StateCodec, decode
 from pipeline.domain.deadletter import DeadLetter
 from pipeline.domain.errors import TocsinError
+from pipeline.domain.notification import AMBIGUOUS, REFUSED, Receipt
 from pipeline.hosts.embedded.bases import checkpoints
 from pipeline.hosts.embedded.database import FORMAT, connect, guarded
 from pipeline.hosts.embedded.folder import DATABASE
+from pipeline.hosts.embedded.store import SqliteStore
+from pipeline.stages.send.tables import RECEIVERS
 from pipeline.topology.declared import Topology
 
 OK: Final = "ok"
@@ -31,6 +34,9 @@ LAG_WARN: Final = 10_000
 """Records that a task may be behind before it is worth a word."""
 
 LETTERS_SAMPLE: Final = 100
+
+RECEIPTS_SAMPLE: Final = 1_000
+"""The latest receipts that are looked through for those that reached nobody."""
 
 CHECKED_SIZE_BYTES_MAX: Final = 256 * 2**20
 """A larger database is not looked through for damage: that would take minutes."""
@@ -114,7 +120,9 @@ def scopes(past: Past) -> Finding:
             counted[record.key] += 1
     total = counted.total()
     if total < SCOPE_ALERTS_MIN:
-        return Finding(name="scopes", state=OK, says=f"{total} alerts say nothing yet")
+        return Finding(
+            name="scopes", state=OK, says=f"{total} alerts, too few to say how they spread"
+        )
     scope_id, most = counted.most_common(1)[0]
     share = f"{most * 100 // total} % of the latest {total} alerts are of scope {scope_id}"
     if most * 2 > total:
@@ -145,4 +153,51 @@ def dead_letters(past: Past) -> Finding:
         state=WARN,
         says=f"{count} kept; the latest: {listed}",
         hint="`tocsin dead-letters list` says why; redrive them after a fix",
+    )
+
+
+def calls(past: Past) -> Finding:
+    """Which receivers do not take what they are sent, as the latest calls have it."""
+    codec, troubled = StateCodec(RECEIVERS), []
+    for task in checkpoints(past.facts):
+        store = SqliteStore(past.facts, task)
+        for receiver, raw in store.scan(RECEIVERS.name, "", "\U0010ffff"):
+            state = codec.decode(raw)
+            failed = state.failures or state.throttles
+            if failed:
+                how = "failed" if state.failures else "were throttled"
+                troubled.append(f"{receiver}: the last {failed} calls {how}, {state.count} wait")
+    return Finding(
+        name="calls",
+        state=WARN if troubled else OK,
+        says="; ".join(troubled) or "no receiver refuses now",
+        hint="they are repeated: ask `tocsin receivers test NAME` what it answers"
+        if troubled
+        else "",
+    )
+
+
+def receipts(past: Past) -> Finding:
+    """What was given up lately: notifications of which a receiver may have heard nothing."""
+    total, lost, example = 0, Counter[str](), ""
+    for partition in past.log.partitions("receipts"):
+        start, end = past.log.bounds("receipts", partition)
+        for record in past.log.read(
+            "receipts", partition, max(start, end - RECEIPTS_SAMPLE), RECEIPTS_SAMPLE
+        ):
+            receipt = decode(Receipt, record.value or b"")
+            if receipt.is_test:
+                continue
+            total += 1
+            if receipt.result in (REFUSED, AMBIGUOUS):
+                lost[f"{receipt.receiver} {receipt.result}"] += 1
+                example = receipt.incident_id
+    listed = ", ".join(f"{what} {many}" for what, many in lost.most_common(3))
+    return Finding(
+        name="receipts",
+        state=WARN if lost else OK,
+        says=f"{lost.total()} of the latest {total} notifications did not arrive: {listed}"
+        if lost
+        else f"none of the latest {total} notifications was given up",
+        hint=f"`tocsin incident {example}` says why the last one was not" if lost else "",
     )

@@ -183,6 +183,8 @@ def _database(folder: Path, topology: Topology) -> Iterator[Finding]:
         yield checkup.lag(past, topology)
         yield checkup.scopes(past)
         yield checkup.dead_letters(past)
+        yield checkup.calls(past)
+        yield checkup.receipts(past)
         yield _rules(past.applied(), topology)
     finally:
         past.close()

@@ -9,12 +9,15 @@ import pytest
 
 from pipeline.app import checkup
 from pipeline.app.past import Past
-from pipeline.codec import encode
+from pipeline.codec import StateCodec, encode
 from pipeline.domain.deadletter import DeadLetter
-from pipeline.domain.store import Output
+from pipeline.domain.notification import Receipt
+from pipeline.domain.store import Checkpoint, Output
 from pipeline.hosts.embedded.database import FORMAT, connect
 from pipeline.hosts.embedded.folder import DATABASE
 from pipeline.hosts.embedded.log import SqliteLog
+from pipeline.hosts.embedded.store import SqliteStore
+from pipeline.stages.send.tables import RECEIVERS, ReceiverState
 
 
 def fill(folder: Path, topic: str, outputs: list[Output]) -> Past:
@@ -95,4 +98,68 @@ def test_dead_letters_are_counted_by_their_reason(tmp_path: Path) -> None:
     found = checkup.dead_letters(past)
     assert found.state == checkup.WARN
     assert found.says == "3 kept; the latest: invalid 2, unknown 1"
+    past.close()
+
+
+@pytest.mark.parametrize(
+    ("state", "says"),
+    [
+        (ReceiverState(), "no receiver refuses now"),
+        (ReceiverState(failures=3, count=7), "on-call: the last 3 calls failed, 7 wait"),
+        (ReceiverState(throttles=2, count=1), "on-call: the last 2 calls were throttled, 1 wait"),
+    ],
+)
+def test_a_receiver_that_takes_nothing_is_named(
+    tmp_path: Path, state: ReceiverState, says: str
+) -> None:
+    connection = connect(str(tmp_path / DATABASE))
+    changes = {(RECEIVERS.name, "on-call"): StateCodec(RECEIVERS).encode(state)}
+    SqliteStore(connection, "deliver-0").write(changes, Checkpoint())
+    connection.close()
+    past = Past(tmp_path)
+    found = checkup.calls(past)
+    assert found.says == says
+    assert (found.state == checkup.OK) == (state == ReceiverState())
+    past.close()
+
+
+@pytest.mark.parametrize(
+    ("results", "says"),
+    [
+        ([], "none of the latest 0 notifications was given up"),
+        (["delivered", "dropped", "collapsed"], "none of the latest 3 notifications was given up"),
+        (
+            ["delivered", "refused", "ambiguous", "refused"],
+            "3 of the latest 4 notifications did not arrive: r refused 2, r ambiguous 1",
+        ),
+    ],
+)
+def test_what_reached_nobody_is_counted_and_tests_are_not(
+    tmp_path: Path, results: list[str], says: str
+) -> None:
+    receipts = [
+        Receipt(
+            notification_id=str(number),
+            incident_id=f"s.{number}",
+            scope_id="s",
+            tenant="default",
+            receiver="r",
+            sequence=number,
+            action="trigger",
+            result=result,
+            is_test=is_test,
+        )
+        for number, result in enumerate(results)
+        for is_test in (False, True)
+    ]
+    past = fill(
+        tmp_path,
+        "receipts",
+        [Output(topic="receipts", key="s", value=encode(one)) for one in receipts],
+    )
+    found = checkup.receipts(past)
+    assert found.says == says
+    assert found.hint == (
+        "`tocsin incident s.3` says why the last one was not" if "refused" in results else ""
+    )
     past.close()
