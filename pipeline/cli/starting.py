@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -26,6 +27,8 @@ DEMO: Final = "demo"
 
 def start(*, listen: str, data: Path | None, config: Path | None, is_dry: bool) -> None:
     """Run until a signal. Raises TocsinError where it cannot begin."""
+    # A reload asked for before there is anything to reload must not end the process.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
     settings = read_settings()
     path = file_of(config)
     topology, text = load_file(path)

@@ -15,11 +15,11 @@ from pipeline.domain.audit import AuditRecord
 from pipeline.domain.errors import Oversize, UsageError
 from pipeline.domain.reason import FACT_SIZE_MAX, Reason, ReasonLine
 from pipeline.domain.record import DEFAULT_TENANT, Origin, Record
-from pipeline.domain.stage import Event, Stage, TableSpec
+from pipeline.domain.stage import Event, Stage, Table, TableSpec
 from pipeline.domain.store import Output
 from pipeline.engine.agent import AUDIT, DEAD_LETTERS, Agent
 from pipeline.engine.globals import Globals
-from pipeline.engine.tables import Overlay
+from pipeline.engine.tables import Overlay, Reader
 from pipeline.engine.wakes import Wakes
 
 OWN_ORIGINS: Final = frozenset({"raw-alerts", "commands"})
@@ -111,11 +111,14 @@ class Epoch(Struct, kw_only=True):
 class StageContext:
     """The Context of one stage: the same Epoch, its own name and its own successor."""
 
-    __slots__ = ("_epoch", "_follow", "_name", "_own")
+    __slots__ = ("_epoch", "_follow", "_name", "_tables")
 
     def __init__(self, stage: Stage, epoch: Epoch, follow: Any) -> None:
         self._name = stage.name
-        self._own = frozenset(spec.name for spec in stage.tables)
+        own = {spec.name for spec in stage.tables}
+        self._tables = {
+            name: table if name in own else Reader(table) for name, table in epoch.tables.items()
+        }
         self._epoch = epoch
         self._follow = follow
 
@@ -134,9 +137,9 @@ class StageContext:
         """When the record was written; of a wake, the instant it asked for."""
         return self._epoch.record.timestamp_ms
 
-    def table(self, spec: TableSpec[Any]) -> Overlay[Any]:
-        """One of the agent's tables."""
-        found = self._epoch.tables.get(spec.name)
+    def table(self, spec: TableSpec[Any]) -> Table[Any]:
+        """One of the agent's tables; those of other stages can only be read."""
+        found = self._tables.get(spec.name)
         if found is None:
             raise UsageError(f"stage {self._name} asks for a table {spec.name!r} of no stage")
         return found

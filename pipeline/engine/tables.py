@@ -12,6 +12,7 @@ from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 from pipeline.codec import StateCodec
+from pipeline.domain.errors import UsageError
 from pipeline.domain.stage import TableSpec
 from pipeline.domain.store import Store
 
@@ -141,6 +142,23 @@ def _after(prefix: str) -> str:
     if following == SURROGATES.start:  # which no key may hold
         following = SURROGATES.stop
     return cut[:-1] + chr(following)
+
+
+class Reader(Generic[T]):
+    """A table as stages that do not own it see it."""
+
+    def __init__(self, table: Overlay[T]) -> None:
+        self.get = table.get
+        self.scan = table.scan
+        self._name = table.name
+
+    def put(self, key: str, value: T) -> None:
+        """Raises UsageError: only its owner writes a table."""
+        raise UsageError(f"the table {self._name!r} belongs to another stage")
+
+    def delete(self, key: str) -> None:
+        """Raises UsageError: only its owner writes a table."""
+        raise UsageError(f"the table {self._name!r} belongs to another stage")
 
 
 def take_back(undo: Undo) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pipeline.domain.errors import EpochRefused, StoreError
-from pipeline.domain.stage import INCIDENTS
+from pipeline.domain.stage import INCIDENTS, TableSpec
 from pipeline.engine.task import RAISED_MAX, RAISED_WINDOW
 from tests.chain import Chain
 from tests.engine.toys import COUNTS, Count, Counter, alert
@@ -142,3 +144,18 @@ def test_audit_names_the_incident_that_the_reason_led_to() -> None:
     chain = Chain([Counter()])
     chain.run([chain.record("alerts", n, alert(n)) for n in ("incident-a", "incident-b")])
     assert [a.incident_id for a in chain.outputs("audit")] == ["incident-a", "incident-b"]
+
+
+class Intruder(Counter):
+    """Writes into the table of another stage."""
+
+    name = "intruder"
+    tables: tuple[TableSpec[Any], ...] = ()
+
+
+def test_only_its_owner_writes_a_table() -> None:
+    chain = Chain([Intruder(), Counter()])
+    chain.send("alerts", "a", alert("a"))
+    (letter,) = chain.outputs("dead-letters")
+    assert "'counts' belongs to another stage" in letter.detail
+    assert chain.table(COUNTS) == {}
