@@ -2,8 +2,7 @@
 
 The rules, for one incident at one receiver; a call under way is never touched:
 * the same action again takes the place of the one before it, if that still waits;
-* a resolve drops the triggers and acknowledgements that still wait, and goes with them where no
-  trigger was ever called: then there is nothing to resolve;
+* a resolve drops the triggers and acknowledgements that still wait;
 * a resolve that is only being said once more ends when anything follows it: said after a new
   trigger, it would resolve the wrong thing;
 * a lane holds at most LANE_MAX: beyond it the oldest that a later one repeats is collapsed, and
@@ -33,7 +32,6 @@ LANE_MAX: Final = 20
 
 RESOLVED_MEANWHILE: Final = "the incident was resolved before it was sent"
 LATER_SAYS_IT: Final = "a later notification of the incident says it"
-NEVER_TOLD: Final = "the trigger was never sent, so there is nothing to resolve"
 LANE_FULL: Final = f"more than {LANE_MAX} notifications of the incident waited"
 MAY_HAVE_ARRIVED: Final = "its call had no answer, and the incident was resolved meanwhile"
 
@@ -52,11 +50,11 @@ class Arrival(Struct, frozen=True, kw_only=True):
     closings: tuple[Closing, ...] = ()
 
 
-def arrive(waiting: Sequence[Entry], new: Entry, *, is_told: bool) -> Arrival:
+def arrive(waiting: Sequence[Entry], new: Entry) -> Arrival:
     """Decide over the entries of a lane, in their order, and a new one behind them."""
     uncalled = [entry for entry in waiting if entry.state != CALLING]
     if new.notification.action == RESOLVE:
-        return _resolve(waiting, uncalled, new, is_told=is_told)
+        return _resolve(waiting, uncalled)
     closings = [
         Closing(entry.notification.sequence, DELIVERED, "") for entry in uncalled if entry.is_said
     ]
@@ -69,15 +67,11 @@ def arrive(waiting: Sequence[Entry], new: Entry, *, is_told: bool) -> Arrival:
     return Arrival(closings=tuple(closings))
 
 
-def _resolve(
-    waiting: Sequence[Entry], uncalled: Sequence[Entry], new: Entry, *, is_told: bool
-) -> Arrival:
+def _resolve(waiting: Sequence[Entry], uncalled: Sequence[Entry]) -> Arrival:
     closings: list[Closing] = []
-    has_dropped_trigger = False
     for entry in uncalled:
         told = entry.notification
         if told.action in {TRIGGER, ACKNOWLEDGE}:
-            has_dropped_trigger |= told.action == TRIGGER
             if entry.is_ambiguous:
                 closings.append(Closing(told.sequence, AMBIGUOUS, MAY_HAVE_ARRIVED))
             else:
@@ -85,10 +79,7 @@ def _resolve(
         elif told.action == RESOLVE:
             said = (DELIVERED, "") if entry.is_said else (COLLAPSED, LATER_SAYS_IT)
             closings.append(Closing(told.sequence, *said))
-    is_calling = len(uncalled) < len(waiting)
-    if has_dropped_trigger and not is_told and not is_calling:
-        closings.append(Closing(new.notification.sequence, DROPPED, NEVER_TOLD))
-    elif len(waiting) - len(closings) >= LANE_MAX:
+    if len(waiting) - len(closings) >= LANE_MAX:
         closings.append(_surplus([e for e in uncalled if e.notification.action == CHANGE]))
     return Arrival(closings=tuple(closings))
 

@@ -12,7 +12,14 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
-from pipeline.domain.notification import DELIVERED, REFUSED, RESOLVE, TRIGGER, Notification
+from pipeline.domain.notification import (
+    DELIVERED,
+    DROPPED,
+    REFUSED,
+    RESOLVE,
+    TRIGGER,
+    Notification,
+)
 from pipeline.domain.sink import Outcome, Retry
 from pipeline.domain.stage import Context
 from pipeline.stages.send import reasons
@@ -27,7 +34,10 @@ from pipeline.stages.send.health import (
     free_to_call_ms,
 )
 from pipeline.stages.send.lane import (
+    NEVER_TOLD,
+    closed,
     idle_until_ms,
+    is_needless,
     learned,
     look_at_ms,
     overdue_at_ms,
@@ -101,7 +111,7 @@ class Desk:
         """Take a new notification into the outbox, and end what it makes needless."""
         incident_id = told.incident_id
         new = Entry(notification=told, queued_at_ms=self._now_ms)
-        arrival = arrive(self._entries(lane, incident_id), new, is_told=lane.is_told)
+        arrival = arrive(self._entries(lane, incident_id), new)
         self._outbox.put(self._key(incident_id, told.sequence), new)
         self._state = replace(self._state, count=self._state.count + 1)
         lane = replace(
@@ -230,8 +240,7 @@ class Desk:
         self._outbox.delete(key)
         self._state = replace(self._state, count=self._state.count - 1)
         give_receipt(self._ctx, entry, closing.result, closing.why, lane.ref)
-        left = tuple(s for s in lane.sequences if s != closing.sequence)
-        return replace(lane, sequences=left)
+        return closed(lane, entry, closing.result)
 
     def _begin(self, lane: Lane, incident_id: str, entry: Entry) -> Lane:
         """Write down who begins which attempt and when; the loop calls after the commit."""
@@ -258,6 +267,10 @@ class Desk:
     def _keep(self, incident_id: str, lane: Lane) -> None:
         """Write a lane as it now is: with a ticket or a timer, or not at all."""
         head = self._head(lane, incident_id)
+        while head is not None and is_needless(lane, head):
+            closing = Closing(head.notification.sequence, DROPPED, NEVER_TOLD)
+            lane = self._end(lane, incident_id, closing)
+            head = self._head(lane, incident_id)
         wake_at_ms = 0
         if head is None:
             wake_at_ms = idle_until_ms(lane, self._now_ms)

@@ -6,10 +6,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from pipeline.domain.notification import RESOLVE, TRIGGER
+from pipeline.domain.notification import ACKNOWLEDGE, DROPPED, REFUSED, RESOLVE, TRIGGER
 from pipeline.domain.sink import Delivered, Outcome, Retry
 from pipeline.stages.send.config import CALL_DEADLINE_MS
-from pipeline.stages.send.tables import Entry, Lane
+from pipeline.stages.send.tables import QUEUED, Entry, Lane
 
 MARGIN_MS: Final = 1_000
 """So long after its deadline nothing of a call can be on its way, also where the commit that
@@ -20,6 +20,8 @@ LOST_AFTER_MS: Final = 30_000
 
 FORGET_AFTER_MS: Final = 30 * 86_400_000
 """A lane without any notification for so long is forgotten, with the receiver's reference."""
+
+NEVER_TOLD: Final = "the trigger never reached the receiver, so there is nothing to follow it"
 
 
 def over_at_ms(entry: Entry) -> int:
@@ -44,7 +46,7 @@ def look_at_ms(entry: Entry, slot: str, now_ms: int) -> int:
 
 def idle_until_ms(lane: Lane, now_ms: int) -> int:
     """How long a lane with nothing under way is kept; 0: not at all."""
-    if lane.is_told:
+    if lane.is_told or lane.is_untaken:
         return lane.used_at_ms + FORGET_AFTER_MS
     return lane.quiet_until_ms if lane.quiet_until_ms > now_ms else 0
 
@@ -53,6 +55,21 @@ def ready_at_ms(lane: Lane, head: Entry) -> int:
     """When the first entry of a lane may be called, as far as the lane is concerned."""
     is_trigger = head.notification.action == TRIGGER
     return max(lane.next_at_ms, lane.quiet_until_ms if is_trigger else 0)
+
+
+def is_needless(lane: Lane, head: Entry) -> bool:
+    """Whether the first entry would follow up on what the receiver was never told."""
+    is_following = head.notification.action in {ACKNOWLEDGE, RESOLVE} and head.state == QUEUED
+    return is_following and lane.is_untaken and not lane.is_told
+
+
+def closed(lane: Lane, entry: Entry, result: str) -> Lane:
+    """The lane without an entry that ends, and what its end says."""
+    told = entry.notification
+    lane = replace(lane, sequences=tuple([s for s in lane.sequences if s != told.sequence]))
+    if told.action == TRIGGER and result in {REFUSED, DROPPED}:
+        return replace(lane, is_untaken=True)
+    return replace(lane, is_untaken=False) if told.action == RESOLVE else lane
 
 
 def learned(lane: Lane, entry: Entry, outcome: Outcome) -> Lane:

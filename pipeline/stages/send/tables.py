@@ -49,10 +49,11 @@ class Entry(Struct, frozen=True, kw_only=True, array_like=True):
 class Lane(Struct, frozen=True, kw_only=True, array_like=True):
     """What is under way for one incident at one receiver, the first entry first.
 
-    `is_told`: a trigger reached the receiver, or may have, and no resolve has since. A trigger
-    whose outcome is not known may arrive until `late_until_ms`, such a resolve until
-    `quiet_until_ms`: no trigger is called before. `failures` counts calls that failed in a row;
-    before `next_at_ms` none is begun. `ticket` 0: not queued.
+    `is_told`: a trigger reached the receiver, or may have, and no resolve has since.
+    `is_untaken`: one ended without having reached it. A trigger whose outcome is not known may
+    arrive until `late_until_ms`, such a resolve until `quiet_until_ms`: no trigger is called
+    before. `failures` counts calls that failed in a row; before `next_at_ms` none is begun.
+    `ticket` 0: not queued.
     """
 
     sequences: tuple[int, ...] = ()
@@ -67,6 +68,7 @@ class Lane(Struct, frozen=True, kw_only=True, array_like=True):
     ticket: int = 0
     wake_at_ms: int = 0
     used_at_ms: int = 0
+    is_untaken: bool = False
 
 
 class ReceiverState(Struct, frozen=True, kw_only=True, array_like=True):

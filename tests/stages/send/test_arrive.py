@@ -33,37 +33,36 @@ def entries(text: str) -> list[Entry]:
 
 
 @pytest.mark.parametrize(
-    ("waiting", "new", "is_told", "ended"),
+    ("waiting", "new", "ended"),
     [
-        ("", "t", False, {}),
-        ("t", "t", False, {1: "collapsed"}),
-        ("t!", "t", False, {}),
-        ("t!t", "t", False, {2: "collapsed"}),
-        ("ta", "t", False, {}),
-        ("ta", "a", False, {2: "collapsed"}),
-        ("c", "c", False, {}),
-        ("t", "r", False, {1: "dropped", 2: "dropped"}),
-        ("t", "r", True, {1: "dropped"}),
-        ("t?", "r", True, {1: "ambiguous"}),
-        ("t!", "r", False, {}),
-        ("t!t", "r", False, {2: "dropped"}),
-        ("t!a", "r", False, {2: "dropped"}),
-        ("ta", "r", False, {1: "dropped", 2: "dropped", 3: "dropped"}),
-        ("", "r", False, {}),
-        ("a", "r", False, {1: "dropped"}),
-        ("c", "r", False, {}),
-        ("r", "r", True, {1: "collapsed"}),
-        ("r", "t", True, {}),
-        ("rt", "r", True, {1: "collapsed", 2: "dropped"}),
-        ("r+", "r", True, {1: "delivered"}),
-        ("r+", "t", True, {1: "delivered"}),
-        ("r+!", "t", True, {}),
+        ("", "t", {}),
+        ("t", "t", {1: "collapsed"}),
+        ("t!", "t", {}),
+        ("t!t", "t", {2: "collapsed"}),
+        ("ta", "t", {}),
+        ("ta", "a", {2: "collapsed"}),
+        ("c", "c", {}),
+        ("t", "r", {1: "dropped"}),
+        ("t?", "r", {1: "ambiguous"}),
+        ("t!", "r", {}),
+        ("t!t", "r", {2: "dropped"}),
+        ("t!a", "r", {2: "dropped"}),
+        ("ta", "r", {1: "dropped", 2: "dropped"}),
+        ("", "r", {}),
+        ("a", "r", {1: "dropped"}),
+        ("c", "r", {}),
+        ("r", "r", {1: "collapsed"}),
+        ("r", "t", {}),
+        ("rt", "r", {1: "collapsed", 2: "dropped"}),
+        ("r+", "r", {1: "delivered"}),
+        ("r+", "t", {1: "delivered"}),
+        ("r+!", "t", {}),
     ],
 )
-def test_what_ends(waiting: str, new: str, is_told: bool, ended: dict[int, str]) -> None:
+def test_what_ends(waiting: str, new: str, ended: dict[int, str]) -> None:
     present = entries(waiting)
     coming = Entry(notification=told(len(present) + 1, ACTION_OF[new]))
-    closings = arrive(present, coming, is_told=is_told).closings
+    closings = arrive(present, coming).closings
     assert {c.sequence: c.result for c in closings} == ended
     assert len(closings) == len(ended)
 
@@ -73,7 +72,7 @@ def test_what_ends(waiting: str, new: str, is_told: bool, ended: dict[int, str])
 def test_a_lane_is_bounded(pattern: str, new: str) -> None:
     present = entries((pattern * LANE_MAX)[:LANE_MAX])
     coming = Entry(notification=told(LANE_MAX + 1, ACTION_OF[new]))
-    closings = arrive(present, coming, is_told=True).closings
+    closings = arrive(present, coming).closings
     assert closings
     assert all(c.sequence <= LANE_MAX for c in closings)
     if new == "r":

@@ -118,17 +118,6 @@ def test_what_resolved_while_the_receiver_was_down_is_never_paged() -> None:
     assert delivery.chain.table(OUTBOX) == {}
 
 
-def test_a_trigger_is_not_repeated_once_a_resolve_waits() -> None:
-    delivery = Delivery()
-    delivery.tell(told(1, "trigger"))
-    delivery.tell(told(2, "resolve"))
-    delivery.answer(FAILED)
-    assert delivery.receipts() == [(1, "dropped")]
-    delivery.chain.advance("1m")
-    delivery.answer(TAKEN)
-    assert delivery.receipts() == [(2, "delivered")]
-
-
 def test_the_resolve_of_an_ambiguous_trigger_is_said_twice() -> None:
     delivery = Delivery()
     delivery.tell(told(1, "trigger"))
