@@ -2,12 +2,14 @@
 
 Open incidents come before closed ones, so that one trouble pages once: its own, its group's,
 one nearby; then its own or its group's is opened again if that resolved lately; else it opens
-a new one. Where its group is in one open incident and a dependency leads to another, both are
-one: the younger is merged into the older.
+a new one. Where it leads to two open incidents, by its group and a dependency or by dependencies
+alone, both are one: the younger is merged into the older. So it does not matter which of a chain
+of services complains first.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 
 from msgspec import Struct
@@ -39,13 +41,13 @@ class Placement(Struct, frozen=True):
 def decide(
     own: Case | None,
     grouped: Case | None,
-    near: Case | None,
+    nearby: Sequence[Case],
     group: Group | None,
     reopen_from_ms: int,
     *,
     is_full: bool,
 ) -> Placement:
-    """Choose among the alert's own last incident, its group's and the nearest.
+    """Choose among the alert's own last incident, its group's and others nearby, the best first.
 
     `reopen_from_ms`: an incident closed before this stays closed. `is_full`: the scope has as
     many open incidents as it may have.
@@ -55,10 +57,10 @@ def decide(
     if own is not None and own.incident.is_open:
         return Placement(Way.JOIN, reasons.RETURNED, own)
     if grouped is not None and grouped.incident.is_open:
-        is_other = near is not None and near.incident.incident_id != grouped.incident.incident_id
-        return Placement(Way.JOIN, joined, grouped, near if is_other else None)
-    if near is not None:
-        return Placement(Way.JOIN, reasons.JOINED_DEPENDENCY, near)
+        return Placement(Way.JOIN, joined, grouped, nearby[0] if nearby else None)
+    if nearby:
+        other = nearby[1] if len(nearby) > 1 else None
+        return Placement(Way.JOIN, reasons.JOINED_DEPENDENCY, nearby[0], other)
     if is_full:
         return Placement(Way.OVERFLOW, reasons.OVERFLOW)
     for closed in (own, grouped):

@@ -25,10 +25,22 @@ PLACE_KEPT_MS: Final = 3_600_000
 """A place unseen for so long, and for twice the gap, is forgotten."""
 
 
+NEARBY_MAX: Final = 2
+"""Incidents nearby that one alert can bring together; a third follows with a later alert."""
+
+
+class Nearby(Struct, frozen=True):
+    """An open incident nearby, and how near it is."""
+
+    near: Near
+    case: Case
+
+
 class Findings(Struct, frozen=True):
     """What is known about where an alert belongs, before anything is decided.
 
-    `place_key` is "" where its service is in no catalog, or dependencies do not matter.
+    `place_key` is "" where its service is in no catalog, or dependencies do not matter. `nearby`
+    are different incidents, none of them its group's, the best first.
     """
 
     group: Group | None
@@ -36,8 +48,7 @@ class Findings(Struct, frozen=True):
     grouped: Case | None
     place_key: str
     place: PlaceRow | None
-    near: Near | None = None
-    near_case: Case | None = None
+    nearby: tuple[Nearby, ...] = ()
 
 
 class Search:
@@ -55,7 +66,7 @@ class Search:
     def find(
         self, alert: Alert, at_ms: int, own: Case | None, ledger: Ledger, ctx: Context
     ) -> Findings:
-        """The alert's group with its incident, and the best open incident nearby that is not
+        """The alert's group with its incident, and the best open incidents nearby that are not
         its group's; where its `own` is still open, nothing nearby matters.
         """
         group = self._grouping.find(alert)
@@ -77,9 +88,8 @@ class Search:
         if self._dependency is None or (own is not None and own.incident.is_open):
             return found
         apart_from = grouped.incident.incident_id if grouped else ""
-        nearby = candidates(place, neighbours, at_ms, int(self._dependency.gap))
-        near, near_case = self._best(nearby, apart_from, ledger)
-        return replace(found, near=near, near_case=near_case)
+        within = candidates(place, neighbours, at_ms, int(self._dependency.gap))
+        return replace(found, nearby=self._best(within, apart_from, ledger))
 
     def note(
         self,
@@ -159,17 +169,21 @@ class Search:
             )
         table.put(key, row)
 
-    def _best(
-        self, nearby: list[Near], apart_from: str, ledger: Ledger
-    ) -> tuple[Near | None, Case | None]:
-        """The first candidate that is open and reaches so far."""
-        for near in [one for one in nearby if one.incident_id != apart_from][:TRIED_MAX]:
+    def _best(self, within: list[Near], apart_from: str, ledger: Ledger) -> tuple[Nearby, ...]:
+        """The first candidates that are open and reach so far."""
+        found: dict[str, Nearby] = {}
+        for near in [one for one in within if one.incident_id != apart_from][:TRIED_MAX]:
+            if near.incident_id in found:
+                continue
             case = ledger.find(near.incident_id)
             if case is None or not case.incident.is_open or not self._reaches(case, near):
                 continue
-            if case.incident.incident_id != apart_from:
-                return near, case
-        return None, None
+            incident_id = case.incident.incident_id  # another one where it was merged
+            if incident_id != apart_from:
+                found.setdefault(incident_id, Nearby(near, case))
+            if len(found) == NEARBY_MAX:
+                break
+        return tuple(found.values())
 
     def _reaches(self, case: Case, near: Near) -> bool:
         """Whether an incident of this size takes in what is so far from it."""

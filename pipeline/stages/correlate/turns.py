@@ -68,7 +68,7 @@ class Turns:
         placement = placing.decide(
             own,
             found.grouped,
-            found.near_case,
+            [each.case for each in found.nearby],
             found.group,
             ctx.now_ms - self._config.reopen,
             is_full=ledger.is_full(),
@@ -254,8 +254,8 @@ class Turns:
             facts["because"] = f"group {key}" if case is found.grouped else "the same alert"
             case = reopened(case, ctx.now_ms)
             ledger.count_open(1)
-        near = found.near
-        if near is not None:
+        if found.nearby:
+            near = found.nearby[0].near
             facts |= {
                 "service": alert.service,
                 "near": near.service,
@@ -263,8 +263,7 @@ class Turns:
                 "gap_s": near.apart_ms // 1000,
             }
         if placement.merges is not None:
-            why = f"{alert.name} of group {key} is {near.hops if near else 0} hops from it"
-            case = ledger.merge(case, placement.merges, why)
+            case = ledger.merge(case, placement.merges, _linking(placement, found, alert, key))
         ctx.reason(placement.reason, incident_id=case.incident.incident_id, **facts)
         return case
 
@@ -276,3 +275,13 @@ class Turns:
             self._ledger.settle(case)
         else:
             self._ledger.note(case)
+
+
+def _linking(placement: Placement, found: Findings, alert: Alert, group_key: str) -> str:
+    """Why an alert makes two incidents one."""
+    hops = [each.near.hops for each in found.nearby]
+    if placement.case is found.grouped:
+        return f"{alert.name} of group {group_key} is {hops[0]} hops from it"
+    return (
+        f"{alert.name} on {alert.service} is {hops[0]} hops from one and {hops[1]} from the other"
+    )

@@ -1,5 +1,6 @@
 """Where an alert belongs: its key, the first rule, alone; then along dependencies."""
 
+from itertools import permutations
 from typing import Any
 
 import pytest
@@ -137,13 +138,28 @@ def test_the_same_values_are_asked_for(same: list[str], cluster: str, incidents:
     assert len(bench.open()) == incidents
 
 
-def test_the_nearest_open_incident_is_chosen() -> None:
-    bench = dependent(hops=2)
+def test_the_two_nearest_open_incidents_are_chosen() -> None:
+    graph = {"web": ["api"], "api": ["core"], "core": ["store", "gate"], "gate": ["edge"]}
+    bench = Bench(graph, rules=[BY_SERVICE], dependency={"hops": 2, "same": ["region"]})
     bench.send(firing("A", service="web", starts_at_ms=at(0)))
     bench.send(firing("B", service="store", starts_at_ms=at(1)))
-    assert len(bench.open()) == 2
-    bench.send(firing("C", service="core", starts_at_ms=at(2)))
-    assert [len(incident.alerts) for incident in bench.open()] == [1, 2]
+    bench.send(firing("C", service="edge", starts_at_ms=at(2)))
+    assert len(bench.open()) == 3
+    bench.send(firing("D", service="core", starts_at_ms=at(3)))
+    assert [len(incident.alerts) for incident in bench.open()] == [1, 3]
+    gone = bench.incident(3)
+    assert gone.merged_into == bench.incident(2).incident_id
+    assert "D on core is 1 hops from one and 2 from the other" in gone.reasons[-1].text
+
+
+@pytest.mark.parametrize("order", list(permutations(["web", "api", "core", "store"])))
+def test_a_chain_of_services_is_one_incident_in_whatever_order_they_complain(
+    order: tuple[str, ...],
+) -> None:
+    bench = dependent(hops=1)
+    for second, service in enumerate(order):
+        bench.send(firing("A", service=service, starts_at_ms=at(second)))
+    assert [incident.alert_count for incident in bench.open()] == [4]
 
 
 def test_a_resolved_incident_is_not_joined_by_dependency() -> None:
