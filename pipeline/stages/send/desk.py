@@ -47,6 +47,7 @@ from pipeline.stages.send.receipts import give_receipt
 from pipeline.stages.send.tables import (
     CALLING,
     CALM,
+    CALM_SEVERITIES,
     LANES,
     OUTBOX,
     RECEIVERS,
@@ -297,8 +298,9 @@ class Desk:
         self._lanes.delete(self._lane_key(incident_id))
 
     def _queue(self, incident_id: str, lane: Lane, head: Entry) -> Lane:
-        is_page = head.notification.action == TRIGGER and not lane.is_told
-        queue = URGENT if is_page else CALM
+        told = head.notification
+        is_first = told.action == TRIGGER and not lane.is_told
+        queue = URGENT if is_first and told.severity not in CALM_SEVERITIES else CALM
         first, number = getattr(self._state, queue)
         self._tickets.put(self._ticket_key(queue, number), Ticket(incident_id))
         self._state = replace(self._state, **{queue: (first, number + 1)})

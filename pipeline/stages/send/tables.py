@@ -22,6 +22,10 @@ URGENT: Final = "urgent"
 CALM: Final = "calm"
 """The two queues of a receiver: pages nobody has seen yet, and everything else."""
 
+CALM_SEVERITIES: Final = frozenset({"info", "warning"})
+"""A first page of these waits with everything else: behind a limit of 120 a minute, hundreds of
+them would keep a critical one waiting. An unknown severity counts as urgent."""
+
 
 class Entry(Struct, frozen=True, kw_only=True, array_like=True):
     """One notification on its way. Instants are 0 where they do not apply.
