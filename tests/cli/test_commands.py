@@ -137,6 +137,19 @@ def test_a_dead_letter_is_shown_and_redriven(running: Running) -> None:
     redriven = running.call("dead-letters", "redrive", letter, "--json")
     assert redriven.code == 0
     assert redriven.json["redriven"][0]["topic"] == "raw-alerts"
+    assert "from the edge" in running.call("dead-letters", "show", letter).out
+
+    def refused_again() -> list[str]:
+        rows = running.call("dead-letters", "list", "--json").json["dead_letters"]
+        assert letter not in {row["dead_letter_id"] for row in rows}
+        return [row["dead_letter_id"] for row in rows if row["redriven_from"] == letter]
+
+    (new,) = wait_until(refused_again, what="that it was refused again")
+    assert letter in running.call("dead-letters", "show", new).out
+    assert "refused again" in running.call("dead-letters", "list").out
+    assert "redriven 1 of 1" in running.call("dead-letters", "redrive", "--reason", "invalid").out
+    everything = running.call("dead-letters", "list", "--all", "--json").json["dead_letters"]
+    assert {letter, new} <= {row["dead_letter_id"] for row in everything}
     assert running.call("dead-letters", "redrive", "nothing").code == 1
 
 

@@ -93,7 +93,15 @@ async def test_a_dead_letter_is_listed_shown_and_redriven(world: World) -> None:
     again = await get_until(
         world, "/api/v1/dead-letters", lambda body: len(body["dead_letters"]) == 2
     )
-    assert again["dead_letters"][0]["agent"] == "intake"
+    new, old = again["dead_letters"]
+    assert (new["agent"], new["redriven_from"]) == ("intake", letter["dead_letter_id"])
+    assert (new["redriven_at_ms"], old["dead_letter_id"]) == (0, letter["dead_letter_id"])
+    assert old["redriven_at_ms"] >= old["at_ms"]
+    left = (await world.client.get("/api/v1/dead-letters?redriven=false")).json()["dead_letters"]
+    assert left == [new]
+    gone = (await world.client.get("/api/v1/dead-letters?redriven=true")).json()["dead_letters"]
+    assert gone == [old]
+    assert (await world.client.get(path)).json()["redriven_at_ms"] == old["redriven_at_ms"]
 
 
 async def test_receipts_and_notifications_are_listed_by_filters(world: World) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
 from litestar import get, post
 from litestar.params import FromPath
 from msgspec import Struct
 
+from pipeline.codec import encode
 from pipeline.domain import record as header
+from pipeline.domain.audit import AuditRecord
 from pipeline.domain.deadletter import DeadLetter
 from pipeline.domain.store import Output
 from pipeline.edge.access import Caller
@@ -19,6 +22,7 @@ from pipeline.edge.openapi import asks
 from pipeline.edge.problem import Problem, not_found
 from pipeline.edge.view import questions
 from pipeline.edge.view.questions import EntryFilter
+from pipeline.edge.view.rows import AUDIT, REDRIVE
 
 TOPIC: Final = "dead-letters"
 REDRIVEN_FROM: Final = "redriven-from"
@@ -35,7 +39,9 @@ _CARRIED: Final[tuple[str, ...]] = (
 
 
 class LetterSummary(Struct, frozen=True, kw_only=True):
-    """A dead letter without its bytes."""
+    """A dead letter without its bytes. `redriven_from` is the id of the letter that it was
+    before it was redriven and refused again; `redriven_at_ms` is 0 while it never was.
+    """
 
     dead_letter_id: str
     reason: str
@@ -49,6 +55,15 @@ class LetterSummary(Struct, frozen=True, kw_only=True):
     tenant: str
     at_ms: int
     size_bytes: int
+    redriven_from: str
+    redriven_at_ms: int
+
+
+class WholeLetter(DeadLetter, frozen=True, kw_only=True):
+    """A dead letter with its bytes, and the same of its being redriven as in the list."""
+
+    redriven_from: str
+    redriven_at_ms: int
 
 
 class LetterList(Struct, frozen=True):
@@ -67,13 +82,17 @@ class Redriven(Struct, frozen=True):
     offset: int
 
 
-def _summary(letter: DeadLetter) -> LetterSummary:
-    names = [name for name in LetterSummary.__struct_fields__ if name != "size_bytes"]
-    members = {name: getattr(letter, name) for name in names}
-    return LetterSummary(**members, size_bytes=len(letter.value))
+def _summary(letter: DeadLetter, redriven_at_ms: int) -> LetterSummary:
+    names = [name for name in LetterSummary.__struct_fields__ if hasattr(letter, name)]
+    return LetterSummary(
+        **{name: getattr(letter, name) for name in names},
+        size_bytes=len(letter.value),
+        redriven_from=letter.headers.get(REDRIVEN_FROM, ""),
+        redriven_at_ms=redriven_at_ms,
+    )
 
 
-LETTERS_FILTERS: Final = ("reason", "tenant")
+LETTERS_FILTERS: Final = ("reason", "tenant", "redriven")
 
 
 @get(
@@ -83,11 +102,18 @@ LETTERS_FILTERS: Final = ("reason", "tenant")
     operation_class=asks(*LETTERS_FILTERS),
 )
 async def list_letters(request: AnyRequest, edge: TheEdge, caller: TheCaller) -> LetterList:
-    """Filters: reason, tenant, limit, cursor."""
+    """Filters: reason, tenant, redriven (true, false), limit, cursor."""
     asked = Asked(request, *LETTERS_FILTERS)
-    wanted = EntryFilter(word=asked.text("reason"), tenant=tenant_of(asked, caller))
+    wanted = EntryFilter(
+        word=asked.text("reason"),
+        tenant=tenant_of(asked, caller),
+        is_redriven=asked.truth("redriven"),
+    )
     page = await ask(edge, questions.entries, TOPIC, wanted, asked.limit, asked.cursor)
-    return LetterList([_summary(letter) for letter in page.rows], page.next)
+    ids = [letter.dead_letter_id for letter in page.rows]
+    marks = await ask(edge, questions.redriven_at_ms, ids)
+    rows = [_summary(letter, marks.get(letter.dead_letter_id, 0)) for letter in page.rows]
+    return LetterList(rows, page.next)
 
 
 async def _find(edge: Edge, caller: Caller, dead_letter_id: str) -> DeadLetter:
@@ -99,9 +125,17 @@ async def _find(edge: Edge, caller: Caller, dead_letter_id: str) -> DeadLetter:
 
 
 @get("/api/v1/dead-letters/{dead_letter_id:str}", summary="One dead letter", tags=["dead letters"])
-async def one_letter(edge: TheEdge, caller: TheCaller, dead_letter_id: FromPath[str]) -> DeadLetter:
+async def one_letter(
+    edge: TheEdge, caller: TheCaller, dead_letter_id: FromPath[str]
+) -> WholeLetter:
     """With its bytes, in base64."""
-    return await _find(edge, caller, dead_letter_id)
+    letter = await _find(edge, caller, dead_letter_id)
+    marks = await ask(edge, questions.redriven_at_ms, [letter.dead_letter_id])
+    return WholeLetter(
+        **{name: getattr(letter, name) for name in DeadLetter.__struct_fields__},
+        redriven_from=letter.headers.get(REDRIVEN_FROM, ""),
+        redriven_at_ms=marks.get(letter.dead_letter_id, 0),
+    )
 
 
 @post(
@@ -111,7 +145,9 @@ async def one_letter(edge: TheEdge, caller: TheCaller, dead_letter_id: FromPath[
     tags=["dead letters"],
 )
 async def redrive(edge: TheEdge, caller: TheCaller, dead_letter_id: FromPath[str]) -> Redriven:
-    """Append its bytes to their topic again, as they came. 409 where they are not the edge's."""
+    """Append its bytes to their topic again, as they came, and mark it as redriven: where it is
+    refused again, a new dead letter says from which it came. 409 where they are not the edge's.
+    """
     letter = await _find(edge, caller, dead_letter_id)
     if letter.topic not in OURS or not letter.value:
         came = f"from {letter.topic}" if letter.topic else "from a timer"
@@ -129,8 +165,39 @@ async def redrive(edge: TheEdge, caller: TheCaller, dead_letter_id: FromPath[str
     if letter.tenant:
         headers[header.TENANT] = letter.tenant
     record = Output(topic=letter.topic, key=letter.key, value=letter.value, headers=headers)
-    ((topic, partition, offset),) = await edge.deps.appender.append([record])
+    topic, partition, offset = await _append(edge, record, _mark(letter, edge.deps.now_ms()))
     return Redriven(letter.dead_letter_id, topic, partition, offset)
+
+
+def _mark(letter: DeadLetter, now_ms: int) -> AuditRecord:
+    return AuditRecord(
+        at_ms=now_ms,
+        tenant=letter.tenant,
+        agent="edge",
+        stage="",
+        reason="edge.redriven",
+        text=f"dead letter {letter.dead_letter_id} was put onto {letter.topic} again",
+        command_id=REDRIVE + letter.dead_letter_id,
+        result="applied",
+    )
+
+
+async def _append(edge: Edge, record: Output, mark: AuditRecord) -> tuple[str, int, int]:
+    """Append both, and wait until the view knows the mark, so that whoever asks next for what
+    was not redriven yet does not get this one again.
+    """
+    headers = {header.TENANT: mark.tenant} if mark.tenant else {}
+    marking = Output(topic=AUDIT, key=mark.tenant, value=encode(mark), headers=headers, event=mark)
+    future = edge.view.expect(mark.command_id)
+    try:
+        places = await edge.deps.appender.append([record, marking])
+        if future is not None:
+            # Without it the mark is on the log all the same: the view only learns of it later.
+            await asyncio.wait([future], timeout=edge.limits.command_wait_ms / 1000)
+    finally:
+        if future is not None:
+            edge.view.forget(mark.command_id, future)
+    return places[0]
 
 
 ROUTES: Final = (list_letters, one_letter, redrive)

@@ -47,13 +47,15 @@ CREATE INDEX entries_by_word ON entries (topic, word, at_ms, partition, position
 CREATE TABLE counts (
     topic TEXT NOT NULL, tenant TEXT NOT NULL, word TEXT NOT NULL, count INTEGER NOT NULL,
     PRIMARY KEY (topic, tenant, word)) WITHOUT ROWID;
+CREATE TABLE redriven (ref TEXT PRIMARY KEY, at_ms INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE things (
     topic TEXT NOT NULL, key TEXT NOT NULL, tenant TEXT NOT NULL, value BLOB NOT NULL,
     PRIMARY KEY (topic, key)) WITHOUT ROWID;
 """
 """incidents as they now are; entries of the topics that only grow (receipts, notifications,
 audit, dead-letters); counts of all entries that ever were, by their word, without those of
-tests; things of the other compacted topics (silences, services, changes)."""
+tests; redriven, when a dead letter last was, by its id; things of the other compacted topics
+(silences, services, changes)."""
 
 
 def version() -> str:

@@ -19,10 +19,12 @@ from pipeline.domain.store import Log
 from pipeline.edge.view.database import Damaged, ViewDatabase
 from pipeline.edge.view.rows import (
     COMPACTED,
+    DEAD_LETTERS,
     FOLLOWED,
     INCIDENTS,
     entry_row,
     incident_row,
+    redriven_row,
     thing_row,
 )
 
@@ -42,6 +44,7 @@ _log = structlog.get_logger("tocsin.edge.view")
 
 _INCIDENT: Final = "INSERT OR REPLACE INTO incidents VALUES (?,?,?,?,?,?,?,?,?,?,?)"
 _ENTRY: Final = "INSERT OR REPLACE INTO entries VALUES (?,?,?,?,?,?,?,?,?,?)"
+_REDRIVEN: Final = "INSERT OR REPLACE INTO redriven VALUES (?,?)"
 _THING: Final = "INSERT OR REPLACE INTO things VALUES (?,?,?,?)"
 _COUNT: Final = (
     "INSERT INTO counts VALUES (?,?,?,?)"
@@ -183,6 +186,9 @@ class Follower:
                 connection.execute(
                     "DELETE FROM entries WHERE topic = ? AND at_ms < ?", (topic, before_ms)
                 )
+                if topic == DEAD_LETTERS:
+                    # A letter is older than its mark: what has an older mark is gone as well.
+                    connection.execute("DELETE FROM redriven WHERE at_ms < ?", (before_ms,))
 
 
 def _write(
@@ -207,6 +213,8 @@ def _write(
     events = [(record, event) for record in records if (event := _event(record, kind))]
     rows = [(row, event) for record, event in events if (row := entry_row(record, event))]
     connection.executemany(_ENTRY, [row for row, _ in rows])
+    marks = [mark for _, event in rows if (mark := redriven_row(event))]
+    connection.executemany(_REDRIVEN, marks)
     counted = Counter(
         (topic, row[4], row[8]) for row, event in rows if not getattr(event, "is_test", False)
     )

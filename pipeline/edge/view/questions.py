@@ -47,7 +47,7 @@ class IncidentFilter(Struct, frozen=True, kw_only=True):
 
 class EntryFilter(Struct, frozen=True, kw_only=True):
     """Which entries of one topic: empty is any. `word` is the result of a receipt, the action
-    of a notification, the reason of a dead letter.
+    of a notification, the reason of a dead letter; `is_redriven` is asked of dead letters only.
     """
 
     tenant: str = ""
@@ -55,6 +55,7 @@ class EntryFilter(Struct, frozen=True, kw_only=True):
     receiver: str = ""
     word: str = ""
     ref: str = ""
+    is_redriven: bool | None = None
 
 
 Where = list[tuple[str, Sequence[Any]]]
@@ -105,10 +106,12 @@ def entries(
 ) -> Page[Any]:
     """Entries of one topic, the latest first. Raises ValueError on a foreign cursor."""
     where: Where = [("topic = ?", (topic,))]
-    for column in wanted.__struct_fields__:
+    for column in ("tenant", "incident_id", "receiver", "word", "ref"):
         value = getattr(wanted, column)
         if value:
             where.append((f"{column} = ?", (value,)))
+    if wanted.is_redriven is not None:
+        where.append(("(ref IN (SELECT ref FROM redriven)) = ?", (int(wanted.is_redriven),)))
     if cursor:
         at_ms, place = read_cursor(cursor)
         partition, _, position = place.partition(":")
@@ -125,6 +128,13 @@ def entries(
         limit,
     )
     return _page(found, limit, topic, lambda row: (row[1], f"{row[2]}:{row[3]}"))
+
+
+def redriven_at_ms(connection: sqlite3.Connection, refs: Sequence[str]) -> dict[str, int]:
+    """Dead letters that were redriven, by their ids, and when; at most LIMIT_MAX are asked for."""
+    places = ",".join("?" * len(refs))
+    found = connection.execute(f"SELECT ref, at_ms FROM redriven WHERE ref IN ({places})", refs)  # noqa: S608
+    return dict(found.fetchall())
 
 
 def _select(

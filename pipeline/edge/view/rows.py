@@ -24,6 +24,9 @@ SILENCES: Final = "silences"
 SERVICES: Final = "services"
 CHANGES: Final = "changes"
 
+REDRIVE: Final = "redrive/"
+"""Before the id of a dead letter it is the command_id of the audit record that it was redriven."""
+
 FOLLOWED: Final[dict[str, type[Struct]]] = {
     AUDIT: AuditRecord,
     NOTIFICATIONS: Notification,
@@ -129,6 +132,13 @@ def _columns(event: Any) -> tuple[int, str, str, str, str] | None:
             return event.at_ms, event.incident_id, event.command_id, "", event.result
         case DeadLetter():
             return event.at_ms, "", event.dead_letter_id, "", event.reason
+    return None
+
+
+def redriven_row(event: Any) -> tuple[str, int] | None:
+    """The row of `redriven`: which dead letter and when; None for what says nothing of one."""
+    if isinstance(event, AuditRecord) and event.command_id.startswith(REDRIVE):
+        return event.command_id.removeprefix(REDRIVE), event.at_ms
     return None
 
 
