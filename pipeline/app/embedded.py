@@ -27,6 +27,7 @@ from pipeline.hosts.embedded.clock import Clock
 from pipeline.hosts.embedded.database import connect
 from pipeline.hosts.embedded.folder import Folder, installation
 from pipeline.hosts.embedded.host import EmbeddedHost
+from pipeline.hosts.embedded.place import Place
 from pipeline.hosts.embedded.reader import LogReader
 from pipeline.hosts.embedded.retention import Retention
 from pipeline.hosts.embedded.runner import Runner
@@ -72,6 +73,7 @@ class Embedded:
             folder.acquire()
         try:
             self.connection = connect(folder.database if folder else ":memory:")
+            self._place = Place(folder.database) if folder else None
             self.installation = installation(self.connection)
             if text:
                 rules.keep(self.connection, topology.hash, text)
@@ -92,7 +94,7 @@ class Embedded:
         """Begin to run epochs and to call receivers."""
         self._loop = asyncio.get_running_loop()
         self._reloading = asyncio.Lock()
-        self.runner = Runner(self.host, self.clock.now_ms)
+        self.runner = Runner(self.host, self.clock.now_ms, self._place)
         self._client = Client()
         # The last one takes new calls; those before it end what they began before a reload.
         self._deliveries = [self._delivery_loop(self.topology)]

@@ -126,7 +126,7 @@ class Upkeep:
         bases = Bases(folder.database, folder.path / "bases", parts.clock.now_ms, parts.metrics)
 
         async def take_base() -> None:
-            if not disk.is_low:
+            if not (disk.is_low or parts.runner.fault):
                 await bases.run()
 
         return [

@@ -7,7 +7,7 @@ import sqlite3
 from pathlib import Path
 
 from pipeline.domain.errors import StoreError
-from pipeline.hosts.embedded.database import connect, guarded
+from pipeline.hosts.embedded.database import connect, guarded, open_existing
 from pipeline.hosts.embedded.folder import DATABASE, Folder
 
 
@@ -23,7 +23,7 @@ def backup(database: str, target: Path) -> int:
     unfinished = target.with_name(target.name + ".part")
     unfinished.unlink(missing_ok=True)
     with guarded():
-        source = sqlite3.connect(database)
+        source = open_existing(database)
         try:
             source.execute("VACUUM INTO ?", (str(unfinished),))
         finally:

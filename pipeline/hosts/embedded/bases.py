@@ -14,7 +14,7 @@ import msgspec
 
 from pipeline.domain.errors import StoreError
 from pipeline.domain.store import Checkpoint
-from pipeline.hosts.embedded.database import connect, guarded
+from pipeline.hosts.embedded.database import connect, guarded, open_existing
 
 KEPT: Final = 30
 """So many bases are kept; the oldest goes first. With one a day they reach as far as the
@@ -27,24 +27,30 @@ def take(database: str, folder: Path, now_ms: int) -> Path:
     """Copy the committed state of `database` into `folder`; the path of the new base, which is
     named after the last instant that it shows: no epoch after that is in it.
 
-    Raises StoreError; a copy that did not become whole leaves nothing under its final name.
+    Raises StoreError, also where there is no `database`; a copy that did not become whole
+    leaves nothing under its final name.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    source = open_existing(database)
+    try:
+        return _take(source, folder, now_ms)
+    finally:
+        source.close()
+
+
+def _take(source: sqlite3.Connection, folder: Path, now_ms: int) -> Path:
+    folder.mkdir(exist_ok=True)
     unfinished = folder / f"{now_ms:015d}.part"
     for left in folder.glob("*.part*"):
         left.unlink()
     with guarded():
         connect(str(unfinished)).close()
-        source = sqlite3.connect(database, isolation_level=None)
-        try:
-            source.execute("ATTACH DATABASE ? AS base", (str(unfinished),))
-            source.execute("BEGIN")
-            for table in _COPIED:
-                source.execute(f"INSERT OR REPLACE INTO base.{table} SELECT * FROM main.{table}")  # noqa: S608
-            source.execute("COMMIT")
-            rows = source.execute("SELECT value FROM base.checkpoints").fetchall()
-        finally:
-            source.close()
+        source.execute("ATTACH DATABASE ? AS base", (str(unfinished.absolute()),))
+        source.execute("BEGIN")
+        for table in _COPIED:
+            source.execute(f"INSERT OR REPLACE INTO base.{table} SELECT * FROM main.{table}")  # noqa: S608
+        source.execute("COMMIT")
+        rows = source.execute("SELECT value FROM base.checkpoints").fetchall()
+        source.execute("DETACH DATABASE base")
     shown_ms = max((_checkpoint(raw).now_ms for (raw,) in rows), default=0)
     path = folder / f"{max(now_ms, shown_ms):015d}.db"
     unfinished.rename(path)
@@ -64,7 +70,7 @@ def load(path: Path | None) -> sqlite3.Connection:
     target = connect(":memory:")
     if path is not None:
         with guarded():
-            source = sqlite3.connect(path)
+            source = open_existing(str(path))
             try:
                 source.backup(target)
             finally:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from pipeline.domain.errors import Busy, FormatError, StoreError
@@ -44,11 +45,13 @@ CREATE TABLE IF NOT EXISTS checkpoints (task TEXT PRIMARY KEY, value BLOB NOT NU
 def connect(path: str, *, is_reader: bool = False) -> sqlite3.Connection:
     """Open the database at `path` (":memory:" too). Raises StoreError or FormatError.
 
-    A reader may not write, and sees what was committed when its statement began.
+    A reader may not write, and sees what was committed when its statement began. It creates no
+    database.
     """
     try:
         connection = sqlite3.connect(
-            path,
+            _existing(path) if is_reader else path,
+            uri=is_reader,
             isolation_level=None,
             check_same_thread=False,
             cached_statements=STATEMENTS_KEPT_MAX,
@@ -67,6 +70,17 @@ def connect(path: str, *, is_reader: bool = False) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise store_error(error) from error
     return connection
+
+
+def open_existing(path: str) -> sqlite3.Connection:
+    """Open a database to copy from it. Raises StoreError where there is none: it creates none."""
+    with guarded():
+        return sqlite3.connect(_existing(path), uri=True, isolation_level=None)
+
+
+def _existing(path: str) -> str:
+    """The URI that opens a file and creates none; a reader of a WAL has to write beside it."""
+    return f"{Path(path).absolute().as_uri()}?mode=rw"
 
 
 def _check_format(connection: sqlite3.Connection) -> None:
@@ -113,6 +127,8 @@ def store_error(error: sqlite3.Error) -> StoreError:
     text = str(error)
     if any(word in text for word in ("locked", "busy")):
         return Busy(f"the database is locked by another process: {text}", after_s=2)
+    if "unable to open" in text:
+        return StoreError(f"the database is not there, or may not be opened: {text}")
     if "full" in text:
         return Busy("the disk is full: free some room", after_s=30)
     if "disk I/O" in text:

@@ -17,6 +17,7 @@ from pipeline.domain.call import CallResult
 from pipeline.domain.errors import Busy, StoreError, TocsinError
 from pipeline.domain.store import Output
 from pipeline.hosts.embedded.host import EmbeddedHost
+from pipeline.hosts.embedded.place import Place
 
 WAITING_MAX: Final = 50_000
 """Records that may wait for their commit; more is answered with Busy, never buffered."""
@@ -36,10 +37,17 @@ class Waiting(Struct):
 
 
 class Runner:
-    """The loop of one process. `append` and `inject` are its only doors."""
+    """The loop of one process. `append` and `inject` are its only doors.
 
-    def __init__(self, host: EmbeddedHost, now_ms: Callable[[], int]) -> None:
+    `place` is where the host's database stands (None: in memory): while it is gone nothing is
+    run or accepted.
+    """
+
+    def __init__(
+        self, host: EmbeddedHost, now_ms: Callable[[], int], place: Place | None = None
+    ) -> None:
         self.host = host
+        self._place = place
         self._now_ms = now_ms
         self._loop = asyncio.get_running_loop()
         self._signal = threading.Condition()
@@ -71,7 +79,8 @@ class Runner:
     async def append(self, outputs: Iterable[Output]) -> Positions:
         """Append all or nothing; returns after the commit that holds the records.
 
-        Raises Busy where the queue is full, the disk does not take it or the process stops.
+        Raises Busy where the queue is full, the disk does not take it, the database is not at
+        its place or the process stops.
         """
         records = list(outputs)
         future: asyncio.Future[Positions] = self._loop.create_future()
@@ -94,7 +103,7 @@ class Runner:
     async def between_epochs(self, job: Callable[[], object]) -> object:
         """Run `job` in the loop's thread while no epoch is open: backups, reloads, retention.
 
-        Raises what the job raises, and Busy where the process stops.
+        Raises what the job raises, and Busy where the process stops or the database is gone.
         """
         future: asyncio.Future[object] = self._loop.create_future()
         with self._signal:
@@ -150,6 +159,7 @@ class Runner:
     def _run_jobs(self, jobs: list[tuple[Callable[[], object], asyncio.Future[object]]]) -> None:
         for job, future in jobs:
             try:
+                self._check_place()
                 outcome = job()
             except Exception as error:  # noqa: BLE001  (it belongs to who asked)
                 self._loop.call_soon_threadsafe(_fail, [future], error)
@@ -159,7 +169,9 @@ class Runner:
     def _step(self, waiting: list[Waiting]) -> bool:
         outputs = [output for one in waiting for output in one.outputs]
         try:
+            self._check_place()
             positions, is_more = self.host.step(outputs)
+            self._check_place()  # what was committed elsewhere is not accepted
         except Exception as error:
             self.fault = _said(error)
             refused = error if isinstance(error, Busy) else Busy(self.fault)
@@ -176,6 +188,10 @@ class Runner:
             start = end
         self._loop.call_soon_threadsafe(self._answer, answers)
         return is_more
+
+    def _check_place(self) -> None:
+        if self._place is not None:
+            self._place.check()
 
     def _answer(self, answers: list[tuple[asyncio.Future[Positions], Positions]]) -> None:
         _set(answers)

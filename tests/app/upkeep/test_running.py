@@ -18,7 +18,7 @@ from pipeline.app.embedded import Embedded
 from pipeline.app.upkeep.upkeep import CANARY_LOST
 from pipeline.codec import encode
 from pipeline.domain.alert import Alert
-from pipeline.domain.errors import EpochRefused
+from pipeline.domain.errors import Busy, EpochRefused
 from pipeline.domain.secret import Secret
 from pipeline.domain.stage import Context
 from pipeline.domain.store import Output
@@ -184,6 +184,33 @@ async def test_a_halted_task_holds_back_the_ping_and_pages_once_it_goes_on(
     ]
     assert watcher.requests[0].path == WATCHER_PATH
     assert {"started", "stopped"} <= {line["event"] for line in said}
+
+
+async def test_a_folder_that_was_moved_is_said_until_it_is_back(
+    tmp_path: Path, simulator: PagerDutySimulator, log: io.StringIO
+) -> None:
+    folder = tmp_path / "d"
+    async with running(folder, simulator.url) as embedded:
+        await wait_until_async(lambda: arrived(embedded) >= 1, what="a canary has arrived")
+        folder.rename(tmp_path / "elsewhere")
+        await wait_until_async(
+            lambda: any("moved or deleted" in each for each in embedded.complaints()),
+            what="it is not ready",
+        )
+        with pytest.raises(Busy):
+            await embedded.runner.append([Output(topic="raw-alerts", key="", value=b"{}")])
+        await wait_until_async(lambda: "moved or deleted" in log.getvalue(), what="it is logged")
+        assert not folder.exists()
+        (tmp_path / "elsewhere").rename(folder)
+        before = arrived(embedded)
+        await wait_until_async(lambda: "recovered" in log.getvalue(), what="that is logged too")
+        await wait_until_async(lambda: not embedded.complaints(), what="it is ready again")
+        await wait_until_async(lambda: arrived(embedded) > before, what="canaries arrive again")
+    said = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [line["event"] for line in said if line.get("trouble") == "fault"] == [
+        "in trouble",
+        "recovered",
+    ]
 
 
 async def test_no_secret_reaches_the_log_whatever_fails(
