@@ -12,7 +12,7 @@ from msgspec import Struct
 from pipeline.domain.errors import UsageError
 from pipeline.domain.secret import Secret
 from pipeline.observe.levels import LEVELS
-from pipeline.topology.secrets import MissingSecret, Resolve
+from pipeline.topology.secrets import TOKEN_RULE, MissingSecret, Resolve, is_token
 
 PREFIX: Final = "TOCSIN_"
 SECRET_SIZE_BYTES_MAX: Final = 65_536
@@ -59,7 +59,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
         if name in texts:
             values[name] = Path(texts[name]).expanduser()
     if "token" in texts:
-        values["token"] = Secret(texts["token"])
+        values["token"] = _token(texts["token"])
     for name in ("url", "pagerduty_events_url"):
         if name in texts:
             values[name] = _base_url(texts[name], f"{PREFIX}{name.upper()}")
@@ -111,6 +111,15 @@ def _secret_in(path: Path, reference: str) -> str:
     if not text:
         raise MissingSecret(reference, "the file is empty", hint)
     return text
+
+
+def _token(text: str) -> Secret:
+    token = Secret(text)
+    if not is_token(token):
+        raise UsageError(
+            f"{PREFIX}TOKEN must be {TOKEN_RULE}, such as `openssl rand -hex 16` gives"
+        )
+    return token
 
 
 def _level(text: str) -> str:

@@ -22,7 +22,7 @@ def test_every_setting_is_read() -> None:
             "TOCSIN_CONFIG": "my.yaml",
             "TOCSIN_LISTEN": "0.0.0.0:0",
             "TOCSIN_URL": "http://tocsin.example/",
-            "TOCSIN_TOKEN": "hunter2",
+            "TOCSIN_TOKEN": "hunter2-hunter2-hunter2",
             "TOCSIN_PAGERDUTY_EVENTS_URL": "http://pd.example",
             "TOCSIN_LOG": "DEBUG",
         }
@@ -31,7 +31,7 @@ def test_every_setting_is_read() -> None:
     assert settings.config == Path("my.yaml")
     assert settings.listen == "0.0.0.0:0"
     assert settings.url == "http://tocsin.example"
-    assert settings.token == Secret("hunter2")
+    assert settings.token == Secret("hunter2-hunter2-hunter2")
     assert settings.pagerduty_events_url == "http://pd.example"
     assert settings.log == "debug"
     assert "hunter2" not in repr(settings)
@@ -40,6 +40,16 @@ def test_every_setting_is_read() -> None:
 def test_an_unknown_level_of_logs_is_refused() -> None:
     with pytest.raises(UsageError, match="TOCSIN_LOG must be one of debug, info"):
         read_settings({"TOCSIN_LOG": "loud"})
+
+
+@pytest.mark.parametrize(
+    "token", ["hunter2", "hunter2-hunter2 2", "hunter2-hunter2\n", "hunter2-hünter2-2", "\x7f" * 20]
+)
+def test_a_token_that_no_header_carries_is_refused_and_not_shown(token: str) -> None:
+    with pytest.raises(UsageError, match="TOCSIN_TOKEN must be at least 16 printable") as caught:
+        read_settings({"TOCSIN_TOKEN": token})
+    assert token not in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_wrong_url_is_refused_by_the_name_of_its_variable() -> None:

@@ -5,15 +5,17 @@ It looks at the tree, not at the shaped values, so that a mistake elsewhere hide
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from pipeline.codec.values import TOPIC_VALUES
 from pipeline.stages.route.config import NOBODY
 from pipeline.topology import builtin
 from pipeline.topology.complaint import Path
+from pipeline.topology.declared import TenantSpec
 from pipeline.topology.flow import check_agents
-from pipeline.topology.shape import Shaper
+from pipeline.topology.secrets import TOKEN_RULE, is_token
+from pipeline.topology.shape import MISSING, Shaper
 from pipeline.topology.tree import Node, member_of, texts_of
 
 SCOPE_MAX: Final = 8
@@ -26,7 +28,7 @@ def check_references(root: Node, shaper: Shaper) -> None:
     _check_schemas(root, shaper)
     check_agents(root, shaper)
     _check_scope(root, shaper)
-    _check_tokens(root, shaper)
+    _check_owners(root, shaper)
 
 
 def _check_routes(root: Node, shaper: Shaper) -> None:
@@ -121,7 +123,7 @@ def _check_scope(root: Node, shaper: Shaper) -> None:
         seen.add(label.value)
 
 
-def _check_tokens(root: Node, shaper: Shaper) -> None:
+def _check_owners(root: Node, shaper: Shaper) -> None:
     """One token cannot say of two tenants who calls. References are compared, no values."""
     owners: dict[str, str] = {}
     tenants = member_of(root, "tenants")
@@ -135,3 +137,14 @@ def _check_tokens(root: Node, shaper: Shaper) -> None:
                 reason = f"tenant {owners[token]!r} has the same token"
                 shaper.complain(root.at(path), path, reason, "give each tenant its own")
             owners.setdefault(token, name)
+
+
+def check_tokens(root: Node, tenants: Mapping[str, TenantSpec], shaper: Shaper) -> None:
+    """Complain about tokens that no header can carry, or that can be guessed; no value is said."""
+    for name, tenant in tenants.items():
+        for index, token in enumerate(tenant.tokens):
+            if token != MISSING and not is_token(token):
+                path = ("tenants", name, "tokens", index)
+                node = root.at(path)
+                reason = f"the token in {node.value} cannot be used"
+                shaper.complain(node, path, reason, f"make it {TOKEN_RULE}")

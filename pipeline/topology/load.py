@@ -18,7 +18,7 @@ from pipeline.topology import builtin
 from pipeline.topology.complaint import Complaint, TopologyError, in_order
 from pipeline.topology.declared import AgentSpec, Defaults, Observe, TenantSpec, TopicSpec, Topology
 from pipeline.topology.kinds import MAPPING, shown
-from pipeline.topology.lint import check_references
+from pipeline.topology.lint import check_references, check_tokens
 from pipeline.topology.secrets import Resolve
 from pipeline.topology.sections import check_stages, shape_section
 from pipeline.topology.shape import BAD, Shaper
@@ -114,6 +114,8 @@ def _shape(root: Node, shaper: Shaper) -> Topology | None:
         values["topics"] = {**builtin.TOPICS, **values["topics"]}
     values["sections"] = {name: shape_section(name, stated.get(name), shaper) for name in SECTIONS}
     check_references(root, shaper)
+    if values.get("tenants", BAD) is not BAD:
+        check_tokens(root, values["tenants"], shaper)
     scope = values.get("scope", ())
     check_stages(values["sections"], () if scope is BAD else scope, root, shaper)
     if any(value is BAD for value in (*values.values(), *values["sections"].values())):
