@@ -126,5 +126,7 @@ def _say(answer: dict[str, Any], as_json: bool) -> None:
         for one in refused:
             where = f"[{one['index']}] " if one["index"] >= 0 else ""
             warn(f"refused {where}{one['path']}: {one['reason']}")
+        for one in answer.get("warnings", []):
+            warn(f"warning: {one['path']}: {one['reason']}")
     if refused:
         raise typer.Exit(1)

@@ -110,7 +110,9 @@ def _dead_letter(kept: Kept, number: int, delivery: Delivery, now_ms: int) -> Ou
 
 
 class Refused(Struct, frozen=True):
-    """One member that was not taken: its index in the batch (-1: the whole), where and why."""
+    """One member that was not taken, or a field of it: the index in the batch (-1: the whole),
+    where and why.
+    """
 
     index: int
     path: str
@@ -118,22 +120,26 @@ class Refused(Struct, frozen=True):
 
 
 class Accepted(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The answer to alerts that were taken: they are durable when it is sent."""
+    """The answer to alerts that were taken: they are durable when it is sent. `warnings` name
+    fields that were left out because no alert has them.
+    """
 
     accepted: int
     refused: Sequence[Refused]
     trace_id: str
+    warnings: Sequence[Refused] = ()
     skipped: Sequence[str] = ()
     cut_by_sender: int = 0
 
 
-def answer_of(parsed: Parsed, trace_id: str) -> bytes:
+def answer_of(parsed: Parsed, trace_id: str, warnings: Sequence[Refused] = ()) -> bytes:
     """The body of a 202."""
     refused = [Refused(bad.index, bad.path, bad.detail) for bad in parsed.rejected]
     answer = Accepted(
         accepted=len(parsed.drafts),
         refused=refused,
         trace_id=trace_id,
+        warnings=warnings,
         skipped=parsed.skipped,
         cut_by_sender=parsed.cut_by_sender,
     )

@@ -13,12 +13,14 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from pipeline.domain.errors import StoreError
-from pipeline.edge.accept import Delivery, answer_of, records_of
+from pipeline.domain.store import Output
+from pipeline.edge.accept import Delivery, Refused, answer_of, records_of
 from pipeline.edge.access import Caller
 from pipeline.edge.body import read_body
 from pipeline.edge.deps import AnyRequest, Edge, TheEdge
 from pipeline.edge.openapi import takes
-from pipeline.edge.problem import Problem, not_found, problem_of
+from pipeline.edge.problem import Problem, invalid, not_found, problem_of
+from pipeline.edge.unknown import unknown_fields
 from pipeline.stages.ingest import Draft, Parsed, parse
 from pipeline.stages.ingest.reasons import TOO_MANY
 
@@ -81,18 +83,14 @@ async def _take(request: AnyRequest, edge: Edge, door: Door, caller: Caller) -> 
     try:
         body = await read_body(request.receive, headers, edge.limits, admission, held)
         delivery = _delivery(headers, door, caller)
-        now_ms = edge.deps.now_ms()
         if len(body) > BIG_BODY_BYTES:
-            parsed = await asyncio.to_thread(_parse, edge, body, door, headers, now_ms)
-            records = await asyncio.to_thread(
-                records_of, parsed, body, delivery, edge.deps.ingest, now_ms
-            )
+            read = await asyncio.to_thread(_read, edge, body, door, headers, delivery)
         else:
-            parsed = _parse(edge, body, door, headers, now_ms)
-            records = records_of(parsed, body, delivery, edge.deps.ingest, now_ms)
+            read = _read(edge, body, door, headers, delivery)
+        parsed = read.parsed
         admission.charge(caller.tenant, len(parsed.drafts))
-        if records:
-            await edge.deps.appender.append(records)
+        if read.records:
+            await edge.deps.appender.append(read.records)
     finally:
         admission.release(held[0])
     edge.accepted_alerts[caller.tenant] += len(parsed.drafts)
@@ -100,10 +98,27 @@ async def _take(request: AnyRequest, edge: Edge, door: Door, caller: Caller) -> 
     if parsed.rejected:
         edge.deps.count("edge_refused_alerts", len(parsed.rejected), {"format": door.format_name})
     return Response(
-        answer_of(parsed, delivery.trace_id),
+        answer_of(parsed, delivery.trace_id, read.warnings),
         status_code=door.status,
         media_type="application/json",
     )
+
+
+class _Read(Struct, frozen=True):
+    parsed: Parsed
+    records: list[Output]
+    warnings: tuple[Refused, ...]
+
+
+def _read(
+    edge: Edge, body: bytes, door: Door, headers: dict[str, str], delivery: Delivery
+) -> _Read:
+    if not body.strip():
+        raise invalid("", "the body is empty: send a JSON object or array")
+    now_ms = edge.deps.now_ms()
+    parsed = _parse(edge, body, door, headers, now_ms)
+    records = records_of(parsed, body, delivery, edge.deps.ingest, now_ms)
+    return _Read(parsed, records, unknown_fields(body) if door is NATIVE else ())
 
 
 def _parse(edge: Edge, body: bytes, door: Door, headers: dict[str, str], now_ms: int) -> Parsed:

@@ -86,8 +86,8 @@ def not_found(what: str) -> Problem:
 
 
 def invalid(path: str, reason: str) -> Problem:
-    """400 for one field."""
-    return Problem(400, "invalid", f"{path}: {reason}", errors=[(path, reason)])
+    """400 for one field; with the path "" for the whole."""
+    return Problem(400, "invalid", f"{path}: {reason}" if path else reason, errors=[(path, reason)])
 
 
 def problem_of(error: Exception) -> Problem:

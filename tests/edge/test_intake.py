@@ -218,3 +218,27 @@ async def test_more_bytes_than_fit_are_a_503(tmp_path: Path) -> None:
         answer = await world.client.post(NATIVE_PATH, json=[GOOD] * 10)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
         assert (await world.client.post(NATIVE_PATH, json=GOOD)).status_code == 202
+
+
+async def test_fields_that_no_alert_has_are_named_in_the_answer(world: World) -> None:
+    answer = await world.client.post(NATIVE_PATH, json={**GOOD, "sevrity": "info"})
+    assert answer.status_code == 202
+    (warning,) = answer.json()["warnings"]
+    assert (warning["index"], warning["path"]) == (0, "sevrity")
+    assert 'did you mean "severity"?' in warning["reason"]
+    batch = [GOOD, {**GOOD, "x" * 200: 1}, {"hots": 1}, 7]
+    answer = await world.client.post(NATIVE_PATH, json=batch)
+    assert answer.json()["accepted"] == 2
+    named = [(one["index"], one["path"]) for one in answer.json()["warnings"]]
+    assert named == [(1, "[1]." + "x" * 100), (2, "[2].hots")]
+    answer = await world.client.post(NATIVE_PATH, json=[{**GOOD, "a": 1, "b": 2}] * 50)
+    assert len(answer.json()["warnings"]) == 20
+    answer = await world.client.post(NATIVE_PATH, json=[GOOD])
+    assert "warnings" not in answer.json()
+
+
+@pytest.mark.parametrize("path", [NATIVE_PATH, WEBHOOK_PATH, "/api/v1/ingest/cloudevents"])
+async def test_an_empty_body_is_said_to_be_empty(world: World, path: str) -> None:
+    answer = await world.client.post(path, content=b" ")
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == "the body is empty: send a JSON object or array"
