@@ -35,12 +35,17 @@ _log: Final = structlog.get_logger("tocsin.upkeep")
 
 
 class OwnAlert(Struct, frozen=True, kw_only=True):
-    """One fact about ourselves; `labels` tell it from others of its name."""
+    """One fact about ourselves; `labels` tell it from others of its name.
+
+    By `trace_id` its receipts are known again ("": each record gets its own).
+    """
 
     name: str
     severity: str
     description: str = ""
     labels: Mapping[str, str] = {}
+    annotations: Mapping[str, str] = {}
+    trace_id: str = ""
 
 
 class OwnAlerts:
@@ -104,8 +109,9 @@ class OwnAlerts:
             starts_at_ms=since_ms,
             ends_at_ms=now_ms if is_over else now_ms + LASTS_MS,
             labels=dict(alert.labels),
+            annotations=dict(alert.annotations),
         )
-        return own_record(draft, self._config())
+        return own_record(draft, self._config(), alert.trace_id)
 
 
 def own_record(draft: Draft, config: IngestConfig, trace_id: str = "") -> Output:

@@ -15,7 +15,9 @@ from pipeline.app.upkeep.jobs import Job, Jobs
 from pipeline.app.upkeep.keeping import Bases, Opening, Trimming
 from pipeline.app.upkeep.measures import Measures
 from pipeline.app.upkeep.own_alerts import OwnAlert, OwnAlerts, offer
+from pipeline.app.upkeep.receivers import ReceiverWatch
 from pipeline.app.upkeep.troubles import TroubleWatch, troubles
+from pipeline.app.upkeep.undelivered import UndeliveredWatch
 from pipeline.domain.notification import Receipt
 from pipeline.domain.store import Output
 from pipeline.engine import Effects
@@ -65,10 +67,15 @@ class Upkeep:
         self._loop = asyncio.get_running_loop()
         self._alerts = OwnAlerts(parts.runner, parts.clock.now_ms, self._ingest, parts.metrics)
         self._jobs = Jobs((), parts.metrics)
+        self._undelivered = UndeliveredWatch(self._alerts, parts.clock.now_ms)
+        self._receivers = ReceiverWatch(
+            self._alerts, parts.clock.now_ms, lambda: self._topology.sections["receivers"]
+        )
         host = parts.runner.host
         host.listeners += [parts.measures.commit, self._committed]
         host.watch(OUTBOX.name, parts.measures.outbox)
         host.watch(RECEIVERS.name, parts.measures.receivers)
+        host.watch(RECEIVERS.name, self._receivers.take)
         parts.metrics.on_render(self._sample)
 
     def start(self) -> None:
@@ -108,6 +115,8 @@ class Upkeep:
         jobs = [
             Job(name="canary", every_s=LOOK_S, run=self._fly),
             Job(name="troubles", every_s=LOOK_S, run=watch.run),
+            Job(name="receivers", every_s=LOOK_S, run=self._receivers.run),
+            Job(name="undelivered", every_s=LOOK_S, run=self._undelivered.run),
             Job(name="retention", every_s=TRIM_S, first_s=SETTLED_S, run=trimming.run),
         ]
         if observe.dead_man.url is not None and observe.dead_man.every:
@@ -148,12 +157,16 @@ class Upkeep:
         await self._alerts.say(_LOST, is_firing=self.canary.is_lost)
 
     def _committed(self, epochs: Sequence[Effects], _took_s: float) -> None:
-        """Called in the runner's thread: hand the receipts of canaries to the event loop."""
+        """Called in the runner's thread: hand receipts that somebody waits for to the loop."""
         for effects in epochs:
             for output in effects.outputs:
                 receipt = output.event
-                if isinstance(receipt, Receipt) and receipt.receiver == RECEIVER:
+                if not isinstance(receipt, Receipt):
+                    continue
+                if receipt.receiver == RECEIVER:
                     self._loop.call_soon_threadsafe(self._land, receipt)
+                elif self._undelivered.concerns(receipt):
+                    self._loop.call_soon_threadsafe(self._undelivered.take, (receipt,))
 
     def _land(self, receipt: Receipt) -> None:
         output = self.canary.take(receipt, self._parts.clock.now_ms(), self._ingest())

@@ -213,6 +213,34 @@ async def test_a_folder_that_was_moved_is_said_until_it_is_back(
     ]
 
 
+RAW = b'{"name": "A", "status": "firing"}'
+
+
+async def test_a_refused_page_becomes_an_alert_about_ourselves(
+    tmp_path: Path, log: io.StringIO
+) -> None:
+    async with serving(always(400)) as server, running(tmp_path, server.url) as embedded:
+        await embedded.runner.append([Output(topic="raw-alerts", key="", value=RAW)])
+        await wait_until_async(
+            lambda: embedded.metrics.value("self_alerts", {"name": "TocsinUndelivered"}) == 1,
+            what="the alert about ourselves fires",
+        )
+    (said,) = [
+        line
+        for line in map(json.loads, log.getvalue().splitlines())
+        if line.get("alert") == "TocsinUndelivered"
+    ]
+    assert said["receiver"] == "on-call"
+
+
+async def test_a_receiver_that_fails_is_in_the_log(tmp_path: Path, log: io.StringIO) -> None:
+    async with serving(always(500)) as server, running(tmp_path, server.url) as embedded:
+        raws = [RAW.replace(b'"A"', b'"A%d"' % n) for n in range(8)]
+        records = [Output(topic="raw-alerts", key=f"{n}", value=raw) for n, raw in enumerate(raws)]
+        await embedded.runner.append(records)
+        await wait_until_async(lambda: "receiver fails" in log.getvalue(), what="it is said")
+
+
 async def test_no_secret_reaches_the_log_whatever_fails(
     tmp_path: Path, simulator: PagerDutySimulator, log: io.StringIO
 ) -> None:
