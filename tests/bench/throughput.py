@@ -28,7 +28,7 @@ ROUNDS = 3
 TOPOLOGY = """
 receivers:
   on-call: {sink: pagerduty, routing_key: "env:PAGERDUTY_ROUTING_KEY", rate: 100000/s, repeat: off,
-            outbox_max: 1000000}
+            in_flight_max: 400, outbox_max: 1000000}
 routes: {receiver: on-call}
 correlate: {rules: [{name: by-service, when: 'alert.service != ""', group_by: [service], gap: 10m}]}
 """

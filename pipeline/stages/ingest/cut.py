@@ -39,9 +39,16 @@ def cut(text: str, size_bytes_max: int) -> str:
     return text if len(raw) <= size_bytes_max else raw[:size_bytes_max].decode("utf-8", "ignore")
 
 
-def within_limits(draft: Draft, config: IngestConfig) -> Draft:
-    """The draft with every text within its limit, tagged `truncated` where one was cut."""
-    if _is_small(draft, config):
+def within_limits(draft: Draft, config: IngestConfig, size_bytes: int) -> Draft:
+    """The draft with every text within its limit, tagged `truncated` where one was cut.
+
+    `size_bytes` is the size of the JSON that the draft is all of (0: it is not): no text of it
+    can be longer.
+    """
+    if 0 < size_bytes <= _least(config):
+        if _are_few(draft, config):
+            return draft
+    elif _is_small(draft, config):
         return draft
     short, long = config.field_size_max, config.annotation_size_max
     shorter = replace(
@@ -71,6 +78,18 @@ def _is_small(draft: Draft, config: IngestConfig) -> bool:
         and sum(map(len, annotations.values())) * _BYTES_PER_CHARACTER_MAX
         <= config.annotations_size_max
         and (not tags or (len(tags) <= config.tags_max and max(map(len, tags)) <= short))
+    )
+
+
+def _least(config: IngestConfig) -> int:
+    return min(config.field_size_max, config.annotation_size_max, config.annotations_size_max)
+
+
+def _are_few(draft: Draft, config: IngestConfig) -> bool:
+    return (
+        len(draft.labels) <= config.labels_max
+        and len(draft.annotations) <= config.annotations_max
+        and len(draft.tags) <= config.tags_max
     )
 
 

@@ -31,15 +31,17 @@ def normalise(
     timestamp_ms: int,
     trace_id: str,
     config: IngestConfig,
+    size_bytes: int = 0,
 ) -> Alert:
     """Make the alert of a draft whose status is known.
 
     `timestamp_ms` is when the record was written (0: unknown, `now_ms` stands in): what the
     sender says of time is held against it, not against now, so that a backlog ages nothing.
+    `size_bytes` is that of the draft's own JSON where it stood alone (0: it did not).
     """
     rules = rules_of(config)
     fingerprint = identity_of(draft, rules)
-    draft = within_limits(draft, config)
+    draft = within_limits(draft, config, size_bytes)
     labels = draft.labels
     received_at_ms = timestamp_ms or now_ms
     fields = _fields(draft, rules) if labels else _own_fields(draft)

@@ -39,6 +39,8 @@ class Ingest:
         format_name = headers.get(FORMAT) or sniff(event.value, headers)
         parsed = parse(event.value, format_name, headers, self._config, timestamp_ms or ctx.now_ms)
         key = headers.get(IDEMPOTENCY, "")
+        is_alone = format_name == "native" and len(parsed.drafts) == 1
+        size_bytes = len(event.value) if is_alone else 0
         for draft in parsed.drafts:
             ctx.forward(
                 normalise(
@@ -48,6 +50,7 @@ class Ingest:
                     timestamp_ms=timestamp_ms,
                     trace_id=origin.trace_id,
                     config=self._config,
+                    size_bytes=size_bytes,
                 )
             )
         if parsed.rejected:

@@ -12,7 +12,7 @@ from pipeline.domain.alert import Alert
 from pipeline.domain.ids import fingerprint
 from pipeline.domain.units import Size
 from pipeline.stages.ingest import Draft, IngestConfig, draft_fingerprint, normalise
-from pipeline.stages.ingest.cut import cut
+from pipeline.stages.ingest.cut import cut, within_limits
 
 NOW_MS = 1_700_000_000_000
 MINUTE_MS = 60_000
@@ -243,3 +243,14 @@ def test_only_fields_that_can_identify_are_declared(name: str) -> None:
         IngestConfig(identity=(name,))
     with pytest.raises(ValueError, match=name):
         IngestConfig(labels_to_fields={name: ("x",)})
+
+
+@pytest.mark.parametrize("size_bytes", [0, 1, 999, 1_000, 1_001, 10**6])
+def test_the_size_of_its_json_changes_nothing_about_a_draft_that_fits(size_bytes: int) -> None:
+    draft = Draft(name="A", status="firing", labels={"a": "x" * 200}, tags=["t"])
+    assert within_limits(draft, IngestConfig(), size_bytes) == draft
+
+
+def test_many_short_labels_are_cut_also_in_a_short_json() -> None:
+    draft = Draft(name="A", status="firing", labels={str(n): "" for n in range(120)})
+    assert len(within_limits(draft, IngestConfig(), 900).labels) == IngestConfig().labels_max
