@@ -24,6 +24,7 @@ STAGES: Final = MappingProxyType(
         "watch": "pipeline.stages.watch:build",
         "correlate": "pipeline.stages.correlate:build",
         "route": "pipeline.stages.route:build",
+        "announce": "pipeline.stages.announce:build",
         "send": "pipeline.stages.send:build",
     }
 )

@@ -8,6 +8,7 @@ from typing import Any
 from pipeline.codec import decode, encode
 from pipeline.domain.alert import Alert
 from pipeline.domain.call import CallResult
+from pipeline.domain.catalog import Change
 from pipeline.domain.command import Command
 from pipeline.domain.notification import Notification, Receipt
 from pipeline.domain.raw import RawAlert
@@ -23,6 +24,7 @@ READS: Mapping[str, type[Event]] = {
     "commands": Command,
     "receipts": Receipt,
     "notifications": Notification,
+    "changes": Change,
 }
 WRITES = ("alerts", "incidents", "notifications", "receipts", "audit")
 START_MS = 1_700_000_000_000

@@ -38,7 +38,8 @@ class Link(Struct, frozen=True, kw_only=True):
 class Notification(Struct, frozen=True, kw_only=True):
     """Tell `receiver` that `action` happened to the incident.
 
-    `notification_id` is `<incident_id>/<receiver>/<sequence>`. `received_at_ms` is when the
+    `notification_id` is `<incident_id>/<receiver>/<sequence>`; a change belongs to no incident,
+    and has `<hash of its service>.change` in its place. `received_at_ms` is when the
     alert that caused it was accepted; `why` is route's reason.
     """
 

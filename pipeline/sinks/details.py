@@ -5,11 +5,15 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, Final
 
-from pipeline.domain.notification import Notification
+from pipeline.domain.notification import CHANGE, Notification
 from pipeline.sinks.text import cut, filled, iso
 
 CUT_SIZE_MAX: Final = 4_096
 CUT_NOTE: Final = "cut: the whole was larger than the receiver takes"
+
+
+OF_INCIDENTS: Final = frozenset({"incident", "alerts_firing", "alerts_total"})
+"""Facts that a change, which belongs to no incident, does not have."""
 
 
 class Detail(Enum):
@@ -24,7 +28,7 @@ def details_of(told: Notification, detail: Detail) -> dict[str, Any]:
     """Facts for people, empty ones left out. Where they were cut, `truncated` says so."""
     if detail is Detail.NONE:
         return {"truncated": CUT_NOTE}
-    facts = {
+    facts: dict[str, str | int] = {
         "incident": told.incident_id,
         "why": told.why,
         "severity": told.severity,
@@ -36,6 +40,8 @@ def details_of(told: Notification, detail: Detail) -> dict[str, Any]:
         "alerts_firing": told.firing_count,
         "alerts_total": told.alert_count,
     }
+    if told.action == CHANGE:
+        facts = {name: fact for name, fact in facts.items() if name not in OF_INCIDENTS}
     if detail is Detail.CUT:
         short = {k: cut(v, CUT_SIZE_MAX) if isinstance(v, str) else v for k, v in facts.items()}
         short["description"] = cut(told.description, CUT_SIZE_MAX)

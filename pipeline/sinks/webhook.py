@@ -1,7 +1,8 @@
 """A signed webhook: one JSON body per notification, signed as Standard Webhooks says.
 
 The body is `{"type": "incident.<action>", "timestamp": …, "data": {…}}`, where data holds the
-notification's fields and `dedup_key`, which is the same for all notifications of an incident.
+notification's fields and `dedup_key`, which is the same for all notifications of an incident; a
+deploy or another change of a service comes as `service.changed`.
 `webhook-id` is the notification's id, the same for each attempt: the receiver knows a repeated
 call by it. Any 2xx is a success, 410 says that the receiver wants no more, redirects are not
 followed.
@@ -14,7 +15,7 @@ from urllib.parse import quote, urlsplit
 
 from msgspec import Struct
 
-from pipeline.domain.notification import Notification
+from pipeline.domain.notification import CHANGE, Notification
 from pipeline.domain.secret import Secret
 from pipeline.domain.sink import SUMMARY_SIZE_MAX, Calls, Http, Refused
 from pipeline.security.webhooks import check_secret, sign
@@ -25,6 +26,7 @@ from pipeline.sinks.text import cut, filled, iso, json_body
 BODY_SIZE_MAX: Final = 256 * 1024
 """Standard Webhooks recommends small bodies; what is larger loses its details, marked."""
 
+CHANGED: Final = "service.changed"
 SECRETS_MAX: Final = 2
 URL_SIZE_MAX: Final = 2_048
 
@@ -115,7 +117,7 @@ def webhook_body(told: Notification, key: str, detail: Detail) -> dict[str, Any]
     if detail is not Detail.NONE:
         data["links"] = [filled({"href": link.href, "text": link.text}) for link in told.links]
     return {
-        "type": f"incident.{told.action}",
+        "type": CHANGED if told.action == CHANGE else f"incident.{told.action}",
         "timestamp": iso(told.created_at_ms),
         "data": filled(data),
     }

@@ -95,6 +95,9 @@ AGENTS: Final = MappingProxyType(
             writes=("incidents", "notifications", "audit"),
             looks_up=("silences", "services"),
         ),
+        "announce": AgentSpec(
+            reads=("changes",), stages=("announce",), writes=("notifications", "audit")
+        ),
         "deliver": AgentSpec(
             reads=("notifications",), stages=("send",), writes=("receipts", "audit")
         ),

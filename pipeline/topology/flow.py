@@ -18,6 +18,7 @@ _NEEDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "enrich": {"writes": ("alerts",), "looks_up": ("services", "changes")},
     "correlate": {"writes": ("incidents",), "looks_up": ("services",)},
     "route": {"writes": ("notifications",), "looks_up": ("silences",)},
+    "announce": {"reads": ("changes",), "writes": ("notifications",)},
     "send": {"writes": ("receipts",)},
 }
 """What the agent of a stage has to declare, or the stage fails on its first event."""
@@ -41,6 +42,7 @@ def check_agents(root: Node, shaper: Shaper) -> None:
         check.looks_up_globals()
         above = above | set(spec.writes) | builtin.ENGINE_WRITES
     _check_watched(root, agents, shaper)
+    _check_announced(root, agents, shaper)
 
 
 def _check_watched(root: Node, agents: Mapping[str, AgentSpec], shaper: Shaper) -> None:
@@ -58,6 +60,24 @@ def _check_watched(root: Node, agents: Mapping[str, AgentSpec], shaper: Shaper) 
         "no agent has the stage 'watch' before 'correlate': nobody would miss them",
         "add watch to the stages of that agent",
     )
+
+
+def _check_announced(root: Node, agents: Mapping[str, AgentSpec], shaper: Shaper) -> None:
+    """Receivers that ask for changes which no agent announces would wait for nothing."""
+    receivers = member_of(root, "receivers")
+    if receivers is None or not isinstance(receivers.value, dict):
+        return
+    if any("announce" in spec.stages for spec in agents.values()):
+        return
+    for name, receiver in receivers.value.items():
+        asked = member_of(receiver, "changes")
+        if asked is not None and asked.value is True:
+            shaper.complain(
+                asked,
+                ("receivers", name, "changes"),
+                "no agent has the stage 'announce': no change would be told",
+                "add the agent `announce` as the built-in topology.yaml has it",
+            )
 
 
 class _AgentCheck:

@@ -44,7 +44,9 @@ def _check_routes(root: Node, shaper: Shaper) -> None:
             near = shaper.did_you_mean(node.value, [*declared, NOBODY])
             shaper.complain(node, path, f"there is no receiver {node.value!r}", near)
     for name in declared:
-        if receivers is not None and name not in used and not is_misspelt:
+        asked = member_of(member_of(receivers, name), "changes")
+        is_told = name in used or (asked is not None and asked.value is True)
+        if receivers is not None and not is_told and not is_misspelt:
             shaper.complain(
                 receivers,
                 ("receivers", name),

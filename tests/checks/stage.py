@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from pipeline.domain.alert import SEVERITIES, Alert
 from pipeline.domain.call import CallResult
+from pipeline.domain.catalog import Change, ChangeEntry
 from pipeline.domain.command import KINDS, Command
 from pipeline.domain.incident import Incident
 from pipeline.domain.notification import ACTIONS, RESULTS, Notification, Receipt
@@ -113,6 +114,20 @@ results = st.builds(
     retry=st.none() | st.builds(Retry, why=words, after_s=st.floats(0, 1e6)),
     refused=st.none() | st.builds(Refused, why=words),
 )
+changes = st.builds(
+    Change,
+    service=words,
+    entries=st.lists(
+        st.builds(
+            ChangeEntry,
+            change_id=st.sampled_from(["1", "2", "3"]),
+            kind=words,
+            summary=words,
+            at_ms=instants,
+        ),
+        max_size=3,
+    ).map(tuple),
+)
 raws = st.builds(
     RawAlert,
     value=st.binary(max_size=60)
@@ -125,6 +140,7 @@ EVENTS: dict[type, st.SearchStrategy[Any]] = {
     Notification: notifications,
     CallResult: results,
     RawAlert: raws,
+    Change: changes,
     Update: st.builds(Update, incident=incidents, cause=alerts | commands | receipts),
 }
 TOPICS = {
@@ -133,6 +149,7 @@ TOPICS = {
     Receipt: "receipts",
     Notification: "notifications",
     RawAlert: "raw-alerts",
+    Change: "changes",
     CallResult: "results",
     Update: "alerts",
 }

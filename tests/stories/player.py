@@ -14,7 +14,7 @@ steps: a list of one-key mappings, in order:
   post: {format, tenant, body} as it comes to `raw-alerts`, body as text or as JSON
   command: {kind, incident: its title, into: a title, for: a duration, author, …}
   silence: {id, matchers, for, after, rrule, duration, time_zone} · expire: the id of a silence
-  change: {service, summary, kind}
+  change: {service, summary, kind, id, ago, link}
   receiver: {name: up | down | refuses | hangs | throttles | silent}; one that hangs may have taken
     the call, one that throttles asks for a minute, of a silent one no result ever comes
   restart: {} (a new run of the worker over the same state)
@@ -217,10 +217,11 @@ class Player:
     def do_change(self, what: Mapping[str, Any]) -> None:
         """A deploy or configuration change of a service, now."""
         entry = ChangeEntry(
-            change_id=f"change-{self.driver.now_ms}",
+            change_id=what.get("id", f"change-{self.driver.now_ms}"),
             kind=what.get("kind", "deploy"),
             summary=what["summary"],
-            at_ms=self.driver.now_ms,
+            at_ms=self.driver.now_ms - Duration.parse(what.get("ago", "off")),
+            link=what.get("link", ""),
         )
         change = Change(service=what["service"], entries=(entry,))
         self.driver.send("changes", change.service, change)

@@ -39,6 +39,10 @@ class Receiver(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     batch: bool = False
     """Whether the route's `wait` delays this receiver's first notification. Read by `route`."""
 
+    changes: bool = False
+    """Whether deploys and other changes of services are told as well, once each: as PagerDuty's
+    change events, or a webhook's `service.changed`. Read by `announce`."""
+
     delivery: Literal["at_least_once", "at_most_once"] = "at_least_once"
     """What to do when a call got no answer: repeat it, or leave it with the receipt
     `ambiguous`."""
