@@ -8,11 +8,12 @@ from typing import Final
 import structlog
 
 from pipeline.app.upkeep.own_alerts import OwnAlert, OwnAlerts
-from pipeline.hosts.embedded.clock import Clock
+from pipeline.hosts.embedded.clock import JUMP_MS_MAX, Clock
 from pipeline.hosts.embedded.runner import Runner
 
 HALTED: Final = "TocsinTaskHalted"
 _TASK: Final = "task "
+_UNITS: Final = (("days", 86_400_000), ("hours", 3_600_000), ("minutes", 60_000))
 
 _log: Final = structlog.get_logger("tocsin.app")
 
@@ -24,9 +25,40 @@ def troubles(runner: Runner, clock: Clock) -> dict[str, str]:
     }
     if runner.fault:
         found["fault"] = runner.fault
-    if clock.jump_ms:
-        found["clock"] = f"the wall clock jumped by {clock.jump_ms} ms: check it and restart"
+    found.update(_clock(clock.jump_ms, clock.behind_ms))
     return found
+
+
+def _clock(jump_ms: int, behind_ms: int) -> dict[str, str]:
+    if behind_ms and abs(jump_ms) <= JUMP_MS_MAX:
+        return {
+            "clock": f"the wall clock was put right by {span(behind_ms)} while Tocsin ran, and is"
+            " not followed: restart Tocsin"
+        }
+    found = {}
+    if behind_ms:
+        found["clock-behind"] = (
+            f"the wall clock is {span(behind_ms)} behind what this folder has seen; timers run at"
+            " half speed until it catches up: check the clock, and restart Tocsin once it is right."
+            " If it is right now, this folder was written under a wrong one: restore a backup from"
+            " before that"
+        )
+    set_by_ms = jump_ms + behind_ms
+    if abs(set_by_ms) > JUMP_MS_MAX:
+        found["clock"] = (
+            f"the wall clock was set {'forward' if set_by_ms > 0 else 'back'} by"
+            f" {span(abs(set_by_ms))} while Tocsin ran, and is not followed: check the clock, and"
+            " restart Tocsin once it is right"
+        )
+    return found
+
+
+def span(ms: int) -> str:
+    """A length of time as people say it, in the largest unit of which there are at least two."""
+    for unit, unit_ms in _UNITS:
+        if ms >= 2 * unit_ms:
+            return f"{round(ms / unit_ms)} {unit}"
+    return f"{round(ms / 1_000)} seconds"
 
 
 class TroubleWatch:

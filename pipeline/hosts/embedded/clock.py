@@ -26,7 +26,10 @@ def _steady_ms() -> int:
 
 
 class Clock:
-    """`now_ms()` follows the wall clock in small steps; `jump_ms` says by how much it is off."""
+    """`now_ms()` follows the wall clock in small steps; `jump_ms` says by how much it is off.
+
+    A part of that is `behind_ms`: the wall is so far behind what was reached before the start.
+    """
 
     def __init__(
         self, wall_ms: Callable[[], int] = _wall_ms, steady_ms: Callable[[], int] = _steady_ms
@@ -37,6 +40,7 @@ class Clock:
         self._ahead_ms = 0
         self._ahead_since_ms = 0
         self.jump_ms = 0
+        self.behind_ms = 0
 
     def not_before(self, at_ms: int) -> None:
         """Go on from `at_ms`, which was reached before, if the wall says less."""
@@ -54,7 +58,7 @@ class Clock:
         else:
             self.jump_ms = off
         ahead = max(0, self._ahead_ms - (steady - self._ahead_since_ms) // 2)
-        if ahead > JUMP_MS_MAX:
-            self.jump_ms -= ahead
+        self.behind_ms = ahead if ahead > JUMP_MS_MAX else 0
+        self.jump_ms -= self.behind_ms
         self._last_ms = max(self._last_ms, steady + self._offset_ms + ahead)
         return self._last_ms
