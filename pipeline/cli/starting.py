@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import Coroutine
 from pathlib import Path
 from typing import Any, Final
+
+import structlog
 
 from pipeline.app.embedded import Embedded
 from pipeline.app.serving import Serving, serve_until_signalled
@@ -23,6 +24,8 @@ from pipeline.topology.declared import Topology
 
 DEMO: Final = "demo"
 """The demo's own folder in the data folder."""
+
+_log: Final = structlog.get_logger("tocsin.cli")
 
 
 def start(*, listen: str, data: Path | None, config: Path | None, is_dry: bool) -> None:
@@ -85,5 +88,6 @@ def _reload(path: Path) -> tuple[Topology, str] | None:
     try:
         return load_file(path)
     except TopologyError as error:
-        print(f"not reloaded, the old rules stay:\n{error}", file=sys.stderr, flush=True)
+        complaints = [each.render() for each in error.complaints]
+        _log.error("not reloaded, the old rules stay", complaints=complaints)
         return None

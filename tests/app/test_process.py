@@ -66,6 +66,9 @@ def test_it_says_what_becomes_of_it_and_no_secret(tmp_path: Path) -> None:
             )
         process.send_signal(signal.SIGHUP)
         wait_until(lambda: any("reloaded" in line for line in printed), what="it has reloaded")
+        config.write_text(f"{TOPOLOGY}correlat: {{}}\nscopes: []\n", encoding="utf-8")
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: any("not reloaded" in line for line in printed), what="it has refused")
     finally:
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
@@ -73,7 +76,11 @@ def test_it_says_what_becomes_of_it_and_no_secret(tmp_path: Path) -> None:
         out.close()
         err.close()
     lines: list[dict[str, Any]] = [json.loads(line) for line in printed]
-    assert [line["event"] for line in lines] == ["started", "ready", "reloaded", "stopped"]
+    refused = "not reloaded, the old rules stay"
+    events = ["started", "ready", "reloaded", refused, "stopped"]
+    assert [line["event"] for line in lines] == events
+    assert len(lines[3]["complaints"]) == 2
+    assert all(str(config) in each for each in lines[3]["complaints"])
     assert lines[1]["url"] == url
     assert lines[0]["topology"] == lines[2]["topology"]
     assert f'installation="{lines[0]["installation"]}"' in metrics
