@@ -13,7 +13,7 @@ from typing import Any, Final
 import yaml
 
 from pipeline.domain import record
-from pipeline.topology.builtin import EDGE_WRITES, ENGINE_WRITES, GLOBALS
+from pipeline.topology.builtin import EDGE_WRITES, ENGINE_WRITES
 from pipeline.topology.declared import TopicSpec, Topology
 
 BINDING_VERSION: Final = "0.5.0"
@@ -118,23 +118,25 @@ def _headers() -> dict[str, Any]:
 
 def _operations(topology: Topology) -> list[tuple[str, dict[str, Any]]]:
     found: list[tuple[str, dict[str, Any]]] = [
-        _operation(topology, "edge", "send", topic)
+        _operation(topology, "edge", "writes", topic)
         for topic in topology.topics
         if topic in EDGE_WRITES
     ]
     for agent, spec in topology.agents.items():
-        reads = dict.fromkeys((*spec.reads, *spec.returns, *spec.looks_up))
-        writes = dict.fromkeys((*spec.writes, *sorted(ENGINE_WRITES)))
-        found += [_operation(topology, agent, "receive", topic) for topic in reads]
-        found += [_operation(topology, agent, "send", topic) for topic in writes]
+        does = {
+            "reads": (*spec.reads, *spec.returns),
+            "looks up": spec.looks_up,
+            "writes": (*spec.writes, *sorted(ENGINE_WRITES)),
+        }
+        for verb, topics in does.items():
+            found += [_operation(topology, agent, verb, topic) for topic in dict.fromkeys(topics)]
     return found
 
 
-def _operation(topology: Topology, who: str, action: str, topic: str) -> tuple[str, dict[str, Any]]:
-    does = "writes" if action == "send" else "looks up" if topic in GLOBALS else "reads"
+def _operation(topology: Topology, who: str, does: str, topic: str) -> tuple[str, dict[str, Any]]:
     message = _message_name(topology.topics[topic])
     operation = {
-        "action": action,
+        "action": "send" if does == "writes" else "receive",
         "channel": {"$ref": f"#/channels/{topic}"},
         "summary": f"{who} {does} {topic}.",
         "messages": [{"$ref": f"#/channels/{topic}/messages/{message}"}],

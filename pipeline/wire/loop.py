@@ -16,6 +16,7 @@ from pipeline.domain.call import CallResult
 from pipeline.domain.secret import Secret
 from pipeline.domain.sink import Delivered, Outcome, Refused, Response, Retry, Sink
 from pipeline.security.redaction import redact, secrets_of
+from pipeline.stages.send.admission import UNDECLARED
 from pipeline.stages.send.config import CALL_DEADLINE_MS, Receiver, sink_config
 from pipeline.stages.send.tables import Entry, entry_key
 from pipeline.wire.client import Client
@@ -31,8 +32,6 @@ CANCELLED: Final = "the worker stops"
 LATE: Final = f"no answer within {CALL_DEADLINE_MS // 1_000} s"
 BUSY: Final = Retry(why=f"this worker has {CALLS_MAX} calls under way", is_throttled=True)
 """Its turn did not come within its deadline: that is no fault of the receiver."""
-
-UNDECLARED: Final = "the receiver is not declared in topology.yaml"
 
 
 class _Target:

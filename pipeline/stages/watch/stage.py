@@ -54,7 +54,7 @@ class WatchStage:
         if not self._heartbeats:
             ctx.forward(event)
             return
-        values = tuple([_value(event, name) for name in self._scope])
+        values = tuple([event.text(name) for name in self._scope])
         if not any(values) and ctx.origin.tenant == DEFAULT_TENANT:
             self._arm(ctx)
         found = [] if event.is_test else self._matching(event)
@@ -134,9 +134,3 @@ class WatchStage:
         within = "" if heartbeat is None else str(heartbeat.within)
         ctx.reason(why, heartbeat=name, within=within)
         ctx.forward(alarm(name, heartbeat, beat, self._scope, ctx.now_ms, is_firing=is_firing))
-
-
-def _value(alert: Alert, name: str) -> str:
-    """What an alert says for one of the labels that make its scope."""
-    value = getattr(alert, name, "")
-    return value if isinstance(value, str) and value else alert.labels.get(name, "")
