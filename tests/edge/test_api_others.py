@@ -21,6 +21,7 @@ async def test_a_silence_mutes_from_when_it_said(world: World) -> None:
     silence = answer.json()
     assert silence["effective_at_ms"] == silence["created_at_ms"] + 2_000
     assert silence["state"] == "pending"
+    assert silence["next_start_ms"] == silence["effective_at_ms"]
     path = "/api/v1/silences?state=active"
     await get_until(world, path, lambda body: body["silences"])
     incident = await open_incident(world)
@@ -44,6 +45,15 @@ WRONG_SILENCES: list[Any] = [
     ({"matchers": ['a="b"'], "duration": "soon"}, "duration"),
     (
         {"matchers": ['a="b"'], "ends_at": "2100-01-01", "duration": "1h", "rrule": "FREQ=X"},
+        "rrule",
+    ),
+    (
+        {
+            "matchers": ['a="b"'],
+            "ends_at": "2100-01-01",
+            "duration": "1h",
+            "rrule": "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31",
+        },
         "rrule",
     ),
     ({"duration": "1h"}, "matchers"),
@@ -78,6 +88,20 @@ async def test_a_preview_names_what_would_be_muted_and_writes_nothing(world: Wor
     assert world.records("silences") == []
 
 
+async def test_a_preview_knows_which_labels_make_a_scope(tmp_path: Path) -> None:
+    async with running(tmp_path, TOPOLOGY + "scope: [cluster]\n") as world:
+        alert = {"name": "Slow", "status": "firing", "service": "db", "cluster": "one"}
+        await world.client.post("/api/v1/alerts", json=[alert, {**alert, "name": "Full"}])
+        found = await get_until(
+            world,
+            "/api/v1/incidents",
+            lambda body: body["incidents"] and body["incidents"][0]["alert_count"] == 2,
+        )
+        body = {"matchers": ['cluster="one"'], "duration": "1h"}
+        answer = await world.client.post("/api/v1/silences/preview", json=body)
+        assert answer.json()["muted"] == [found["incidents"][0]["incident_id"]]
+
+
 async def test_a_dead_letter_is_listed_shown_and_redriven(world: World) -> None:
     await world.client.post("/api/v1/alerts", json=[ALERT, {"status": "firing"}])
     found = await get_until(world, "/api/v1/dead-letters", lambda body: body["dead_letters"])
@@ -102,6 +126,15 @@ async def test_a_dead_letter_is_listed_shown_and_redriven(world: World) -> None:
     gone = (await world.client.get("/api/v1/dead-letters?redriven=true")).json()["dead_letters"]
     assert gone == [old]
     assert (await world.client.get(path)).json()["redriven_at_ms"] == old["redriven_at_ms"]
+
+
+async def test_a_page_is_a_trigger_and_no_resolve(world: World) -> None:
+    incident = await open_incident(world)
+    await world.client.post(f"/api/v1/incidents/{incident['incident_id']}/resolve")
+    found = await get_until(
+        world, "/api/v1/stats", lambda body: body["receipts"].get("delivered") == 2
+    )
+    assert found["pages"] == 1
 
 
 async def test_receipts_and_notifications_are_listed_by_filters(world: World) -> None:
@@ -150,6 +183,7 @@ async def test_stats_count_what_is_there(world: World) -> None:
     )
     assert found["incidents"] == {"triggered": 1, "muted": 0}
     assert found["notifications"] == {"trigger": 1}
+    assert found["pages"] == 1
     assert found["accepted_alerts"] == 1
 
 

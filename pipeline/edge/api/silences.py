@@ -28,6 +28,7 @@ from pipeline.edge.view import questions
 from pipeline.edge.view.cursor import read_cursor, write_cursor
 from pipeline.edge.view.questions import LIMIT_MAX, IncidentFilter
 from pipeline.oncall.maintenance import Calendar
+from pipeline.stages.route.config import DEFAULT_SCOPE
 from pipeline.stages.route.preview import Preview, preview
 from pipeline.stages.route.silences import read_matchers
 
@@ -40,6 +41,9 @@ COMMENT_CHARS_MAX: Final = 5_000
 PREVIEWED_MAX: Final = 20_000
 """Open incidents that a preview looks at, the latest."""
 
+NEVER: Final = (
+    "this rule has no occurrence between starts_at and ends_at: it would mute nothing, ever"
+)
 STATES: Final = ("pending", "active", "expired")
 
 
@@ -65,9 +69,12 @@ _decoder: Final = msgspec.json.Decoder(NewSilence)
 
 
 class ListedSilence(Silence, frozen=True, kw_only=True):
-    """A Silence, and whether it mutes now: pending, active or expired."""
+    """A Silence, and whether it mutes now: pending, active or expired. `next_start_ms` is when
+    the window begins that it mutes in now or next (0: in none any more).
+    """
 
     state: str
+    next_start_ms: int
 
 
 class SilenceList(Struct, frozen=True):
@@ -79,17 +86,17 @@ class SilenceList(Struct, frozen=True):
 
 def shown(silence: Silence, now_ms: int) -> ListedSilence:
     """A silence as the API shows it at this instant."""
-    state = "pending"
-    if now_ms >= silence.ends_at_ms:
-        state = "expired"
-    else:
+    state, next_start_ms = "expired", 0
+    if now_ms < silence.ends_at_ms:
         try:
-            if Calendar(silence).window_at(now_ms) is not None:
-                state = "active"
+            windows = Calendar(silence).windows(now_ms, 1)
         except ValueError:
-            state = "expired"
+            windows = ()
+        if windows:
+            next_start_ms = windows[0].start_ms
+            state = "active" if next_start_ms <= now_ms else "pending"
     members = {name: getattr(silence, name) for name in Silence.__struct_fields__}
-    return ListedSilence(**members, state=state)
+    return ListedSilence(**members, state=state, next_start_ms=next_start_ms)
 
 
 def silence_of(asked: NewSilence, caller: Caller, silence_id: str, now_ms: int) -> Silence:
@@ -130,9 +137,11 @@ def silence_of(asked: NewSilence, caller: Caller, silence_id: str, now_ms: int) 
     except ValueError as error:
         raise invalid("matchers", str(error)) from None
     try:
-        Calendar(silence)
+        windows = Calendar(silence).windows(now_ms, 1)
     except ValueError as error:
         raise invalid("rrule" if asked.rrule else "ends_at", str(error)) from None
+    if asked.rrule and not windows:
+        raise invalid("rrule", NEVER)
     return silence
 
 
@@ -216,7 +225,10 @@ async def preview_silence(request: AnyRequest, edge: TheEdge, caller: TheCaller)
         found += page.rows
         cursor = page.next
     try:
-        return preview(silence, found, now_ms)
+        topology = edge.deps.topology
+        return preview(
+            silence, found, now_ms, scope=DEFAULT_SCOPE if topology is None else topology.scope
+        )
     except ValueError as error:
         raise invalid("ends_at", str(error)) from None
 
