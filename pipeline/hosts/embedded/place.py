@@ -32,12 +32,12 @@ class Place:
             return
         if found is None:
             raise Busy(
-                f"{self._path} was moved or deleted while Tocsin runs, so nothing is accepted: put"
+                f"{self._path} was moved or deleted while Tocsin runs: put"
                 " the folder back, or stop Tocsin and restore a backup",
                 after_s=BACK_WITHIN_S,
             )
         raise Busy(
-            f"{self._path} is not the file that Tocsin opened, so nothing is accepted: put the"
+            f"{self._path} is not the file that Tocsin opened: put the"
             " former folder back, or restart Tocsin to go on with this one",
             after_s=BACK_WITHIN_S,
         )

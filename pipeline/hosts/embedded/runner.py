@@ -200,7 +200,7 @@ class Runner:
 
 
 def _said(error: BaseException) -> str:
-    return f"{type(error).__name__}: {error}"
+    return str(error) if isinstance(error, TocsinError) else f"{type(error).__name__}: {error}"
 
 
 def _set(answers: Sequence[tuple[asyncio.Future[Any], Any]]) -> None:
