@@ -239,6 +239,8 @@ async def test_a_receiver_that_fails_is_in_the_log(tmp_path: Path, log: io.Strin
         records = [Output(topic="raw-alerts", key=f"{n}", value=raw) for n, raw in enumerate(raws)]
         await embedded.runner.append(records)
         await wait_until_async(lambda: "receiver fails" in log.getvalue(), what="it is said")
+    said = [json.loads(line) for line in log.getvalue().splitlines()]
+    assert [x["receiver"] for x in said if x["event"] == "receiver fails"] == ["on-call"]
 
 
 async def test_no_secret_reaches_the_log_whatever_fails(
