@@ -26,12 +26,18 @@ SHOWN: Final = (
     "runbook_url",
     "dashboard",
     "dashboard_url",
+    "panel_url",
+    "image_url",
+    "generator_url",
+    "silence_url",
     "recent_changes",
     "team",
     "tier",
     SEVERITY_GIVEN,
 )
-"""The annotations that an incident shows: of each the first that an alert brings."""
+"""The annotations that an incident shows, of each the first that an alert brings: also a page that
+a timer sends, with no alert to take them from, has its links and images.
+"""
 
 KEPT_AS_LABELS: Final = ("namespace", "host", "source")
 """Fields that matchers ask for and an incident has no field for: silences, inhibitions and routes

@@ -27,6 +27,9 @@ _LINKS: Final = (
     ("silence_url", "Silence"),
     ("silenceURL", "Silence"),
 )
+CATALOG: Final = "link."
+"""How annotations begin that hold the links of a service's entry in the catalog."""
+
 _IMAGES: Final = ("image_url", "imageURL")
 
 
@@ -37,6 +40,9 @@ def links_of(annotations: Mapping[str, str]) -> tuple[Link, ...]:
         href = annotations.get(name, "")
         if href and _leads_to(href, ("http", "https")):
             found.setdefault(href, Link(href=href, text=text))
+    for name, href in annotations.items():
+        if name.startswith(CATALOG) and _leads_to(href, ("http", "https")):
+            found.setdefault(href, Link(href=href, text=name.removeprefix(CATALOG).capitalize()))
     for name in _IMAGES:
         href = annotations.get(name, "")
         if href and _leads_to(href, ("https",)):
