@@ -31,6 +31,8 @@ RESULT_STYLE: Final = {
     "dropped": "dim",
     "collapsed": "dim",
     "ambiguous": "yellow",
+    "on its way": "dim",
+    "not delivered yet": "red",
 }
 STATUS_MARK: Final = {"triggered": "●", "acknowledged": "◐", "resolved": "✔"}
 
@@ -81,6 +83,21 @@ def styled(text: str, styles: dict[str, str]) -> str:
     """A word in its colour, as rich markup."""
     style = styles.get(text, "")
     return f"[{style}]{text}[/]" if style else safe(text)
+
+
+def counted(count: int, thing: str) -> str:
+    """`1 page`, `2 pages`."""
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")
+
+
+def chosen(option: str, text: str, known: tuple[str, ...]) -> str:
+    """Words with commas as a filter, `any` as none. Raises UsageError for one that is not known."""
+    from pipeline.domain.errors import UsageError
+
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        if word not in (*known, "any"):
+            raise UsageError(f"{option} {word!r} is none of {', '.join(known)}, any")
+    return "" if text == "any" else text
 
 
 def safe(text: str) -> str:

@@ -12,6 +12,8 @@ from pipeline.cli.options import Author, Data, Json, Url
 
 app = group("Mute alerts: silences of people and maintenances of the calendar.")
 
+STATES = ("pending", "active", "expired")
+
 Matchers = Annotated[
     list[str],
     typer.Argument(metavar="MATCHER...", help="""As service="db" or severity=~"info|warning"."""),
@@ -46,14 +48,24 @@ def add(
     """Mute what all matchers match, from now for --for, or with --rrule again and again."""
     from pipeline.cli.api import running
     from pipeline.cli.output import emit_json
-    from pipeline.cli.times import local
 
     body = _body(matchers, for_, from_, until, comment, rrule, time_zone, tenant, by)
     made = running(url, data).post("/api/v1/silences", body)
     if as_json:
         emit_json(made)
     else:
-        print(f"{made['silence_id']} mutes until {local(made['ends_at_ms'])}")
+        print(f"{made['silence_id']} {_when(made)}")
+
+
+def _when(made: dict[str, Any]) -> str:
+    """When a silence mutes, as the rest of a sentence that begins with its id."""
+    from pipeline.cli.times import local
+
+    if not made["rrule"]:
+        return f"mutes until {local(made['ends_at_ms'])}"
+    begins = made["next_start_ms"]
+    first = f"mutes next from {local(begins)} to {local(begins + made['duration_ms'])}"
+    return f"{first}; its rule ends at {local(made['ends_at_ms'])}"
 
 
 @app.command()
@@ -73,7 +85,7 @@ def preview(
 ) -> None:
     """Show which open incidents a silence would mute. Nothing is written."""
     from pipeline.cli.api import running
-    from pipeline.cli.output import emit_json
+    from pipeline.cli.output import counted, emit_json
     from pipeline.cli.times import local
 
     body = _body(matchers, for_, from_, until, "", rrule, time_zone, tenant, "")
@@ -81,7 +93,10 @@ def preview(
     if as_json:
         emit_json(found)
         return
-    print(f"would mute {found['muted_count']} open incidents, {found['partly_count']} partly")
+    print(
+        f"would mute {counted(found['muted_count'], 'open incident')},"
+        f" {found['partly_count']} partly"
+    )
     for key, word in (("muted", "mutes "), ("partly", "partly")):
         for incident_id in found[key]:
             print(f"  {word} {incident_id}")
@@ -102,10 +117,10 @@ def list_(
 ) -> None:
     """List silences and maintenances."""
     from pipeline.cli.api import running
-    from pipeline.cli.output import console, emit_json, plain_table, safe
-    from pipeline.cli.times import local
+    from pipeline.cli.output import chosen, console, emit_json, plain_table, safe
+    from pipeline.cli.times import local, now_ms, span
 
-    query = {"state": "" if state == "any" else state}
+    query = {"state": chosen("--state", state, STATES)}
     rows = list(running(url, data).rows("/api/v1/silences", "silences", query))
     if as_json:
         emit_json({"silences": rows})
@@ -113,14 +128,16 @@ def list_(
     if not rows:
         print("no silences")
         return
+    now = now_ms()
     table = plain_table("id", "state", "matchers", "from", "until", "by", "comment")
     for row in rows:
+        begins = row["next_start_ms"] - now
         recurs = f" [dim]({safe(row['rrule'])})[/]" if row["rrule"] else ""
         table.add_row(
             row["silence_id"],
-            row["state"],
+            f"in {span(begins)}" if row["state"] == "pending" and begins > 0 else row["state"],
             safe(" ".join(row["matchers"])) + recurs,
-            local(row["starts_at_ms"]),
+            local(row["next_start_ms"] or row["starts_at_ms"]),
             local(row["ends_at_ms"]),
             safe(row["created_by"]),
             safe(row["comment"]),
