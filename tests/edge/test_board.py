@@ -68,3 +68,10 @@ async def test_every_path_it_asks_for_is_there(world: World) -> None:
     assert len(paths) >= 5
     for path in paths - {"/api/v1/incidents/"}:
         assert (await world.client.get(path)).status_code == 200, path
+
+
+async def test_it_says_who_was_told_and_counts_only_triggers_as_pages(world: World) -> None:
+    text = (await world.client.get("/")).text
+    assert "pages: stats.pages" in text
+    assert '["Told"]' in text
+    assert "min-width: 44rem" in text

@@ -9,7 +9,7 @@ from litestar import get, post
 from litestar.params import FromPath
 from msgspec import Struct
 
-from pipeline.domain.notification import Receipt
+from pipeline.domain.notification import DELIVERED, Receipt
 from pipeline.domain.secret import MASK, Secret
 from pipeline.domain.units import Duration, Rate, Size
 from pipeline.edge.api.asking import Asked, TheCaller, ask, body_of
@@ -43,6 +43,8 @@ class Stats(Struct, frozen=True, kw_only=True):
     notifications: dict[str, int]
     receipts: dict[str, int]
     dead_letters: dict[str, int]
+    pages: int
+    """Triggers that receivers took; what tells of an acknowledgement or an end is none."""
     accepted_alerts: int
     """Alerts taken by this process."""
 
@@ -88,6 +90,7 @@ async def stats(request: AnyRequest, edge: TheEdge, caller: TheCaller) -> Stats:
         notifications=found["notifications"],
         receipts=found["receipts"],
         dead_letters=found["dead-letters"],
+        pages=found["pages"].get(DELIVERED, 0),
         accepted_alerts=accepted[tenant] if tenant else accepted.total(),
     )
 

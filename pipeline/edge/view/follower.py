@@ -22,6 +22,7 @@ from pipeline.edge.view.rows import (
     DEAD_LETTERS,
     FOLLOWED,
     INCIDENTS,
+    count_keys,
     entry_row,
     incident_row,
     redriven_row,
@@ -215,9 +216,7 @@ def _write(
     connection.executemany(_ENTRY, [row for row, _ in rows])
     marks = [mark for _, event in rows if (mark := redriven_row(event))]
     connection.executemany(_REDRIVEN, marks)
-    counted = Counter(
-        (topic, row[4], row[8]) for row, event in rows if not getattr(event, "is_test", False)
-    )
+    counted = Counter(key for row, event in rows for key in count_keys(row, event))
     connection.executemany(_COUNT, [(*key, count) for key, count in counted.items()])
     return [
         event

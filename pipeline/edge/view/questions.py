@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from pipeline.domain.incident import Incident
 from pipeline.edge.view.cursor import Key, read_cursor, write_cursor
-from pipeline.edge.view.rows import FOLLOWED, between
+from pipeline.edge.view.rows import FOLLOWED, PAGES, between
 
 T = TypeVar("T")
 
@@ -179,7 +179,7 @@ def counts(connection: sqlite3.Connection, tenant: str = "") -> dict[str, dict[s
     ).fetchall()
     found["incidents"] = {status: count for status, count, _ in rows}
     found["incidents"]["muted"] = sum(muted for _, _, muted in rows)
-    for topic in ("notifications", "receipts", "dead-letters"):
+    for topic in ("notifications", "receipts", "dead-letters", PAGES):
         found[topic] = dict(
             connection.execute(
                 "SELECT word, sum(count) FROM counts"

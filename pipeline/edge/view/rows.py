@@ -11,7 +11,7 @@ from pipeline.domain.audit import AuditRecord
 from pipeline.domain.catalog import Change, Service
 from pipeline.domain.deadletter import DeadLetter
 from pipeline.domain.incident import Incident
-from pipeline.domain.notification import Notification, Receipt
+from pipeline.domain.notification import TRIGGER, Notification, Receipt
 from pipeline.domain.record import TENANT, Record
 from pipeline.domain.silence import Silence
 
@@ -23,6 +23,9 @@ INCIDENTS: Final = "incidents"
 SILENCES: Final = "silences"
 SERVICES: Final = "services"
 CHANGES: Final = "changes"
+
+PAGES: Final = "pages"
+"""Receipts of triggers are counted under this name besides their topic's."""
 
 REDRIVE: Final = "redrive/"
 """Before the id of a dead letter it is the command_id of the audit record that it was redriven."""
@@ -140,6 +143,15 @@ def redriven_row(event: Any) -> tuple[str, int] | None:
     if isinstance(event, AuditRecord) and event.command_id.startswith(REDRIVE):
         return event.command_id.removeprefix(REDRIVE), event.at_ms
     return None
+
+
+def count_keys(row: tuple[Any, ...], event: Any) -> list[tuple[str, str, str]]:
+    """What the entry of a row counts for: topic, tenant, word; for nothing where it is a test."""
+    if getattr(event, "is_test", False):
+        return []
+    topic, tenant, word = row[0], row[4], row[8]
+    is_page = isinstance(event, Receipt) and event.action == TRIGGER
+    return [(topic, tenant, word), *([(PAGES, tenant, word)] if is_page else [])]
 
 
 def thing_row(record: Record, event: Any) -> tuple[Any, ...]:
