@@ -193,3 +193,20 @@ def test_a_damaged_file_is_translated_or_refused(put: str, at: int, cut: int) ->
         assert error.complaints  # noqa: PT017  # either way out is right
     else:
         assert imported.text.startswith("# Translated")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_loop"),
+    [
+        ("http://127.0.0.1:9194/api/v1/ingest/alertmanager", True),
+        ("https://tocsin.example.org/api/v1/ingest/alertmanager", True),
+        ("http://127.0.0.1:9194/hook", True),
+        ("https://example.org/hook", False),
+    ],
+)
+def test_a_webhook_that_leads_back_here_is_said(url: str, is_loop: bool) -> None:
+    text = (
+        f"route: {{receiver: a}}\nreceivers: [{{name: a, webhook_configs: [{{url: '{url}'}}]}}]\n"
+    )
+    notes = [note.render() for note in translate(text, "am.yml").notes]
+    assert any("Tocsin itself" in note for note in notes) is is_loop

@@ -19,6 +19,8 @@ from pipeline.topology.secrets import is_reference
 from pipeline.topology.tree import Node
 
 PAGERDUTY_URL: Final = "https://events.pagerduty.com"
+OUR_PORT: Final = 9194
+OUR_PATHS: Final = ("/api/v1/ingest/", "/api/v1/alerts")
 _ENQUEUE: Final = "/v2/enqueue"
 _TOKEN: Final = re.compile(r"(?=[^/]*\d)[A-Za-z0-9_\-]{16,}|[A-Za-z0-9_\-]{32,}")
 _REPLACED: Final = "REPLACE-ME"
@@ -132,6 +134,10 @@ class Destinations:
             reason = "what looks like a secret in the URL is not copied"
             hint = f"complete the url of {name!r} by hand"
             self._source.note(stated, (*path, "url"), reason, hint)
+        if _is_ours(url):
+            reason = f"{name!r} seems to send to Tocsin itself: each alert would come back"
+            hint = "a loop: leave this receiver out, or give it another url"
+            self._source.note(stated, (*path, "url"), reason, hint)
         reason = "Tocsin signs its webhooks, and their body is its own"
         variable = self._variable(name, "SECRET")
         hint = f"set {variable} to a secret shared with the receiver (whsec_…), and adapt it"
@@ -158,6 +164,15 @@ class Destinations:
 
 def _events_base(url: str) -> str:
     return url.removesuffix("/").removesuffix(_ENQUEUE).removesuffix("/")
+
+
+def _is_ours(url: str) -> bool:
+    """Whether a URL looks like a way in of ours: where it listens by default, or by its path."""
+    try:
+        parts = urlsplit(url)
+        return parts.port == OUR_PORT or parts.path.startswith(OUR_PATHS)
+    except ValueError:
+        return False
 
 
 def _is_plain(url: str) -> bool:
