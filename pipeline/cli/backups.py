@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.cli.failing import failing
+from pipeline.cli.failing import failing, naming
 from pipeline.cli.options import Data, Json
 
 
@@ -51,7 +51,8 @@ def restore(
     from pipeline.settings import read_settings
 
     folder = data or read_settings().data
-    put_back(file, folder)
+    with naming(file):
+        put_back(file, folder)
     if as_json:
         emit_json({"file": str(file), "data": str(folder)})
     else:

@@ -131,7 +131,10 @@ def _news(scene: Scene) -> list[tuple[tuple[str, str], str]]:
 
 def summary(scene: Scene) -> str:
     """The three numbers in one line."""
-    return f"{scene.raw:,} raw alerts → {len(scene.incidents)} incidents → {scene.pages} pages"
+    from pipeline.cli.output import counted
+
+    counts = ((scene.raw, "raw alert"), (len(scene.incidents), "incident"), (scene.pages, "page"))
+    return " → ".join(counted(count, thing) for count, thing in counts)
 
 
 def _farewell(demo: Demo, scene: Scene, shown: Console) -> None:

@@ -37,7 +37,7 @@ def doctor(
 
     Exit codes: 0 nothing fails, also with warnings, 1 something fails.
     """
-    from pipeline.cli.output import console, emit_json, plain_table, safe
+    from pipeline.cli.output import console, counted, emit_json, plain_table, safe
 
     found = list(_findings(data, config, url, is_offline=no_network))
     failed = sum(one.state == "fail" for one in found)
@@ -51,7 +51,8 @@ def doctor(
             hint = f"\n[dim]→ {safe(one.hint)}[/]" if one.hint else ""
             table.add_row(f"[{style}]{MARK[one.state]}[/]", one.name, safe(one.says) + hint)
         console().print(table)
-        print(f"{len(found) - failed - warned} ok, {warned} warnings, {failed} failures")
+        wrong = f"{counted(warned, 'warning')}, {counted(failed, 'failure')}"
+        print(f"{len(found) - failed - warned} ok, {wrong}")
     if failed:
         raise typer.Exit(1)
 

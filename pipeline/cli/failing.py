@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -13,6 +15,19 @@ R = TypeVar("R")
 
 FAILED: Final = 1
 WRONG_USAGE: Final = 2
+
+
+@contextlib.contextmanager
+def naming(place: Path) -> Iterator[None]:
+    """Have an error say which file it is about, where it says no path at all. Raises StoreError."""
+    from pipeline.domain.errors import StoreError
+
+    try:
+        yield
+    except StoreError as error:
+        if os.sep in str(error) or str(place) in str(error):
+            raise
+        raise StoreError(f"{place}: {error}") from error
 
 
 def failing(command: Callable[P, R]) -> Callable[P, R]:

@@ -36,7 +36,7 @@ def translate(
 
     if out is not None and out.exists() and not force:
         raise StoreError(f"{out} exists: name another file, or say --force")
-    made = translated(read(file), str(file))
+    made = translated(read(file, "name the alertmanager.yml to translate"), str(file))
     if out is not None:
         out.write_text(made.text, encoding="utf-8")
     if as_json:

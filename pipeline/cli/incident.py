@@ -87,13 +87,19 @@ def _resolved(whole: dict[str, Any]) -> str:
 
 
 def _alerts(shown: Console, whole: dict[str, Any]) -> None:
-    from pipeline.cli.output import SEVERITY_STYLE, STATUS_STYLE, plain_table, safe, styled
+    from pipeline.cli.output import (
+        SEVERITY_STYLE,
+        STATUS_STYLE,
+        counted,
+        plain_table,
+        safe,
+        styled,
+    )
     from pipeline.cli.times import local
 
     count, events = whole["alert_count"], whole["event_count"]
-    shown.print(
-        f"\n[bold]Alerts[/]  {whole['firing_count']} of {count} fire; {events} were received"
-    )
+    received = f"received {counted(events, 'time')}"
+    shown.print(f"\n[bold]Alerts[/]  {whole['firing_count']} of {count} fire; {received}")
     table = plain_table("", "severity", "name", "service", "instance", "since", "fingerprint")
     for alert in whole["alerts"][:ALERTS_SHOWN]:
         table.add_row(
@@ -147,6 +153,7 @@ def _folded(records: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], int
 
 
 def _told(shown: Console, whole: dict[str, Any]) -> None:
+    from pipeline.cli.incidents import LATE, waiting
     from pipeline.cli.output import RESULT_STYLE, plain_table, safe, styled
     from pipeline.cli.times import clock, span
 
@@ -168,12 +175,22 @@ def _told(shown: Console, whole: dict[str, Any]) -> None:
             clock(one["created_at_ms"]),
             safe(one["receiver"]),
             one["action"],
-            styled(receipt["result"], RESULT_STYLE) if receipt else "[dim]on its way[/]",
+            styled(receipt["result"] if receipt else waiting(one["created_at_ms"]), RESULT_STYLE),
             span(after) if is_first else "",
             str(receipt["attempts"]) if receipt else "",
             safe((receipt["why"] if receipt else "") or one["why"]),
         )
     shown.print(table)
+    late = {
+        one["receiver"]
+        for one in whole["notifications"]
+        if one["notification_id"] not in receipts and waiting(one["created_at_ms"]) == LATE
+    }
+    if late:
+        shown.print(
+            f"  not delivered yet to {safe(', '.join(sorted(late)))}: it is tried again;"
+            " `tocsin doctor` says whose calls fail"
+        )
 
 
 def _timeline(shown: Console, whole: dict[str, Any]) -> None:

@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 WATCH_S: Final = 2.0
 TITLE_WIDTH: Final = 60
+LATE: Final = "not delivered yet"
+LATE_MS: Final = 10_000
+"""A notification without a receipt for so long is more than on its way: its calls fail."""
+
+STATUSES: Final = ("open", "triggered", "acknowledged", "resolved")
 
 
 @failing
@@ -46,11 +51,13 @@ def incidents(
     """
     from pipeline.cli import times
     from pipeline.cli.api import running
+    from pipeline.cli.output import chosen
+    from pipeline.domain.alert import SEVERITIES
 
     now = times.now_ms()
     query = {
-        "status": "" if status == "any" else status,
-        "severity": severity,
+        "status": chosen("--status", status, STATUSES),
+        "severity": chosen("--severity", severity, SEVERITIES),
         "service": service,
         "muted": "" if muted is None else str(muted).lower(),
         "q": words,
@@ -157,9 +164,17 @@ def told(row: dict[str, Any]) -> str:
 
     routing = row["routing"]
     parts = [
-        f"{safe(one['receiver'])} {styled(one['result'] or 'on its way', RESULT_STYLE)}"
+        f"{safe(one['receiver'])}"
+        f" {styled(one['result'] or waiting(one['notified_at_ms']), RESULT_STYLE)}"
         for one in routing["deliveries"]
     ]
     if routing["muted_by"]:
         parts.append(f"[magenta]{safe(', '.join(routing['muted_by']))}[/]")
     return ", ".join(parts) or "[dim]nobody[/]"
+
+
+def waiting(since_ms: int) -> str:
+    """How a notification without a receipt stands."""
+    from pipeline.cli.times import now_ms
+
+    return LATE if now_ms() - since_ms > LATE_MS else "on its way"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from pipeline.cli.failing import failing
+from pipeline.cli.failing import failing, naming
 from pipeline.cli.options import TIME_HELP, Data, Json
 
 if TYPE_CHECKING:
@@ -37,14 +37,17 @@ def replay(
     """Run past epochs again as the journal has them, and compare; nothing is sent or written.
 
     With --topology the same input runs under the rules of now and under others.
-    Exit codes: 0 every epoch was equal, 1 one differed, or it could not be replayed.
+    Exit codes: 0 every epoch was equal, 1 one differed, or it could not be replayed, 2 the range
+    is empty.
     """
     from pipeline.app.past import Past
     from pipeline.cli import times
-    from pipeline.domain.errors import StoreError
+    from pipeline.domain.errors import StoreError, UsageError
     from pipeline.settings import read_settings
 
-    past = Past(file or data or read_settings().data)
+    place = file or data or read_settings().data
+    with naming(place):
+        past = Past(place)
     try:
         first_ms, last_ms = past.span_ms()
         if not last_ms:
@@ -52,6 +55,11 @@ def replay(
         now = times.now_ms()
         from_ms = times.past_ms(from_, now) if from_ else first_ms
         to_ms = times.past_ms(to, now) if to else last_ms
+        if from_ms > to_ms:
+            raise UsageError(
+                f"the range is empty: it begins at {times.local(from_ms)},"
+                f" after its end at {times.local(to_ms)}"
+            )
         if topology is None:
             _exactly(past, from_ms, to_ms, as_json)
         else:
@@ -104,10 +112,11 @@ def _difference_of(epoch: Replayed) -> dict[str, Any]:
 def _say_exactly(
     from_ms: int, to_ms: int, count: int, differences: int, shown: list[dict[str, Any]]
 ) -> None:
-    from pipeline.cli.output import console, plain_table
+    from pipeline.cli.output import console, counted, plain_table
     from pipeline.cli.times import clock, local
 
-    print(f"{local(from_ms)} to {local(to_ms)}: {count} epochs, {count - differences} equal")
+    equal = f"{counted(count, 'epoch')}, {count - differences} equal"
+    print(f"{local(from_ms)} to {local(to_ms)}: {equal}")
     if not shown:
         return
     table = plain_table("task", "epoch", "at", "outputs then", "now", "digest then", "now")
@@ -154,13 +163,13 @@ def _say_otherwise(
     span: tuple[int, int],
     topology: Path,
 ) -> None:
-    from pipeline.cli.output import console, plain_table, safe
+    from pipeline.cli.output import console, counted, plain_table, safe
     from pipeline.cli.times import local
 
     shown = console()
     shown.print(
-        f"{local(span[0])} to {local(span[1])}: [bold]{len(before)}[/] pages as it was,"
-        f" [bold]{len(after)}[/] under {safe(str(topology))}"
+        f"{local(span[0])} to {local(span[1])}: {counted(len(before), 'page')} as it was,"
+        f" {len(after):,} under {safe(str(topology))}"
     )
     shown.print(f"  as it was  {_timeline(before, span)}")
     shown.print(f"  otherwise  {_timeline(after, span)}")

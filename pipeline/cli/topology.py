@@ -25,7 +25,7 @@ def lint(file: File = None, *, as_json: Json = False) -> None:
 
     Exit codes: 0 it can be run, also with warnings, 1 there are complaints.
     """
-    from pipeline.cli.output import emit_json
+    from pipeline.cli.output import counted, emit_json
     from pipeline.cli.rules import file_of, lint_file
     from pipeline.topology.complaint import TopologyError
 
@@ -41,7 +41,7 @@ def lint(file: File = None, *, as_json: Json = False) -> None:
         for complaint in complaints:
             print(complaint.render())
         if topology is not None:
-            warned = f", {len(complaints)} warnings" if complaints else ""
+            warned = f", {counted(len(complaints), 'warning')}" if complaints else ""
             print(f"{path}: good{warned} (hash {topology.hash})")
     if topology is None:
         raise typer.Exit(1)

@@ -67,12 +67,12 @@ def check(text: str, name: str, resolve: Resolve) -> Checked:
     return _check(text, Shaper(name, resolve, needs_secrets=False))
 
 
-def read(path: Path) -> str:
+def read(path: Path, hint_if_absent: str = "name another with --config") -> str:
     """The text of a file. Raises TopologyError where it cannot be read or is not UTF-8."""
     try:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        reason, hint = "there is no such file", "name another with --config"
+        reason, hint = "there is no such file", hint_if_absent
     except UnicodeDecodeError:
         reason, hint = "the file is not UTF-8", "save it as UTF-8 text"
     except OSError as error:

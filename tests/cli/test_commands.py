@@ -95,7 +95,7 @@ def test_a_silence_from_preview_to_its_end(running: Running) -> None:
     incident_id = running.incident("Muted")
     matcher = 'service="muted"'
     preview = running.call("silence", "preview", matcher)
-    assert "would mute 1 open incidents" in preview.out
+    assert "would mute 1 open incident," in preview.out
     assert incident_id in preview.out
     added = running.call("silence", "add", matcher, "--for", "2h", "--comment", "a test", "--json")
     silence_id = added.json["silence_id"]
@@ -120,6 +120,22 @@ def test_a_maintenance_has_its_windows(running: Running) -> None:
     assert len(done.json["windows"]) == 5
     # The first one has begun already: it is shown from its beginning or from here on.
     assert all(one["end_ms"] - one["start_ms"] == 3_600_000 for one in done.json["windows"][1:])
+
+
+def test_a_maintenance_says_when_it_mutes_next_and_is_refused_where_it_never_does(
+    running: Running,
+) -> None:
+    yearly = ("silence", "add", 'service="x"', "--for", "1h", "--until", "2099-01-01", "--rrule")
+    done = running.call(*yearly, "FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=31")
+    assert done.code == 1
+    assert "no occurrence" in done.err
+    done = running.call(*yearly, "FREQ=DAILY;BYHOUR=3;BYMINUTE=0")
+    assert done.code == 0
+    assert "mutes next from" in done.out
+    assert " 03:00:" in done.out
+    listed = running.call("silence", "list").out
+    assert " in " in listed
+    running.call("silence", "expire", done.out.split()[0])
 
 
 def test_a_dead_letter_is_shown_and_redriven(running: Running) -> None:
@@ -147,7 +163,10 @@ def test_a_dead_letter_is_shown_and_redriven(running: Running) -> None:
     (new,) = wait_until(refused_again, what="that it was refused again")
     assert letter in running.call("dead-letters", "show", new).out
     assert "refused again" in running.call("dead-letters", "list").out
-    assert "redriven 1 of 1" in running.call("dead-letters", "redrive", "--reason", "invalid").out
+    done = running.call("dead-letters", "redrive", "--reason", "invalid", "--json")
+    ids = {one["dead_letter_id"] for one in done.json["redriven"]}
+    assert new in ids
+    assert letter not in ids
     everything = running.call("dead-letters", "list", "--all", "--json").json["dead_letters"]
     assert {letter, new} <= {row["dead_letter_id"] for row in everything}
     assert running.call("dead-letters", "redrive", "nothing").code == 1

@@ -20,6 +20,9 @@ WRONG_USAGE = [
     ("snooze", "x.1"),
     ("snooze", "x.1", "--for", "soon"),
     ("incidents", "--since", "soon"),
+    ("incidents", "--severity", NOT_THERE),
+    ("incidents", "--status", "open,nosuch"),
+    ("silence", "list", "--state", NOT_THERE),
     ("silence", "add", "a=b"),
     ("silence", "add", "a=b", "--rrule", "FREQ=DAILY", "--for", "1h"),
     ("dead-letters", "redrive"),
@@ -70,6 +73,20 @@ def test_what_did_not_work_is_1(arguments: tuple[str, ...], tmp_path: Path) -> N
     code, _, err = call(arguments, tmp_path)
     assert code == 1
     assert err.strip() or arguments[0] == "topology"
+
+
+@pytest.mark.parametrize("command", ["replay", "restore"])
+def test_a_file_that_is_no_database_is_named(command: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no database at all, only text " * 100)
+    code, _, err = call((command, "notes.txt"), tmp_path)
+    assert code == 1
+    assert "notes.txt" in err
+
+
+def test_an_alertmanager_file_that_is_not_there_has_its_own_hint(tmp_path: Path) -> None:
+    _, _, err = call(("import", NOT_THERE), tmp_path)
+    assert "--config" not in err
+    assert "alertmanager.yml" in err
 
 
 def test_where_nothing_runs_the_error_says_how_to_start_one(tmp_path: Path) -> None:

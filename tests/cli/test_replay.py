@@ -88,3 +88,9 @@ def test_nothing_to_replay_is_said(tmp_path: Path) -> None:
     done = tocsin("replay", "--data", str(tmp_path))
     assert done.code == 1
     assert "does not exist" in done.err
+
+
+def test_a_range_that_ends_before_it_begins_is_wrong_usage(past: Running) -> None:
+    done = past.call("replay", "--from", "2h", "--to", "3h")
+    assert done.code == 2
+    assert "the range is empty" in done.err
