@@ -101,8 +101,11 @@ def with_alert(case: Case, alert: Alert, *, is_new: bool) -> Case:
         labels = {name: text for name, text in labels.items() if given.get(name) == text}
     annotations = incident.annotations
     for name in SHOWN:
-        if name not in annotations and name in alert.annotations:
-            annotations = {**annotations, name: alert.annotations[name][:TEXT_SHOWN_MAX]}
+        text = alert.annotations.get(name)
+        if text is None or name in annotations:
+            continue
+        if len(text) <= TEXT_SHOWN_MAX or not name.endswith("_url"):  # a cut one leads elsewhere
+            annotations = {**annotations, name: text[:TEXT_SHOWN_MAX]}
     ref = AlertRef(
         fingerprint=alert.fingerprint,
         alert_id=alert.alert_id,

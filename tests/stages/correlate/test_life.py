@@ -2,6 +2,7 @@
 
 from msgspec.structs import replace
 
+from pipeline.stages.correlate.config import TEXT_SHOWN_MAX
 from tests.chain import START_MS
 from tests.stages.correlate.alerts import SCOPE, Bench, firing, resolved
 
@@ -123,3 +124,11 @@ def test_another_tenant_or_region_is_another_scope() -> None:
     bench.send(firing("A", region="us"))
     assert len({incident.scope_id for incident in bench.incidents().values()}) == 3
     assert {incident.tenant for incident in bench.incidents().values()} == {"default", "other"}
+
+
+def test_a_long_text_is_cut_on_the_incident_and_a_long_address_left_out() -> None:
+    bench = Bench()
+    long = "h" * (TEXT_SHOWN_MAX + 1)
+    bench.send(firing("A", annotations={"summary": long, "panel_url": long, "image_url": "i"}))
+    shown = bench.incident().annotations
+    assert shown == {"summary": long[:-1], "image_url": "i"}
