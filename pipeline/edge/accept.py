@@ -73,7 +73,7 @@ def record_of(draft: Draft, headers: dict[str, str], config: IngestConfig) -> Ou
     """One alert as a record of raw-alerts."""
     value = encode_draft(draft)
     if len(value) > RECORD_SIZE_BYTES_MAX:
-        value = encode_draft(within_limits(draft, config))
+        value = encode_draft(within_limits(draft, config, len(value)))
     key = draft.fingerprint or draft_fingerprint(draft, config)
     return Output(topic=RAW_ALERTS, key=key, value=value, headers=headers)
 

@@ -242,3 +242,12 @@ async def test_an_empty_body_is_said_to_be_empty(world: World, path: str) -> Non
     answer = await world.client.post(path, content=b" ")
     assert answer.status_code == 400
     assert answer.json()["detail"] == "the body is empty: send a JSON object or array"
+
+
+async def test_an_alert_too_large_for_a_record_is_cut_at_once(world: World) -> None:
+    answer = await world.client.post(NATIVE_PATH, json={**GOOD, "description": "x" * 600_000})
+    assert answer.status_code == 202, answer.text
+    (record,) = world.records("raw-alerts")
+    draft = json.loads(record.value or b"")
+    assert "truncated" in draft["tags"]
+    assert len(record.value or b"") < 500_000
