@@ -13,6 +13,7 @@ from pipeline.oncall.recurrence import parse_rule
 from pipeline.settings import secret_resolver
 from pipeline.stages.route.tree import Tree
 from pipeline.topology.alertmanager import Imported, translate
+from pipeline.topology.alertmanager.destinations import OUR_PORT
 from pipeline.topology.complaint import TopologyError
 from pipeline.topology.declared import Topology
 from pipeline.topology.load import check
@@ -198,9 +199,9 @@ def test_a_damaged_file_is_translated_or_refused(put: str, at: int, cut: int) ->
 @pytest.mark.parametrize(
     ("url", "is_loop"),
     [
-        ("http://127.0.0.1:9194/api/v1/ingest/alertmanager", True),
+        (f"http://127.0.0.1:{OUR_PORT}/api/v1/ingest/alertmanager", True),
         ("https://tocsin.example.org/api/v1/ingest/alertmanager", True),
-        ("http://127.0.0.1:9194/hook", True),
+        (f"http://127.0.0.1:{OUR_PORT}/hook", True),
         ("https://example.org/hook", False),
     ],
 )
