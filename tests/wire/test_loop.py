@@ -14,6 +14,7 @@ import pytest
 from pipeline.domain.call import CallResult
 from pipeline.domain.notification import Notification
 from pipeline.domain.sink import Calls, Delivered, Http, Refused, Retry
+from pipeline.stages.send.admission import UNDECLARED
 from pipeline.stages.send.config import Receiver, receiver_config
 from pipeline.stages.send.tables import CALLING, Entry
 from pipeline.wire import loop as wire_loop
@@ -177,7 +178,7 @@ async def test_an_undeclared_receiver_brings_a_result_too() -> None:
     async with wired(always(202)) as wire:
         wire.loop.start(calling(told(1, "trigger", receiver="nobody")))
         await until(lambda: bool(wire.results))
-        assert wire.results[0].outcome == Retry(why=wire_loop.UNDECLARED)
+        assert wire.results[0].outcome == Retry(why=UNDECLARED)
 
 
 class NoSettings(msgspec.Struct, frozen=True):
