@@ -22,7 +22,7 @@ from tests.bench import load
 from tests.crash.processes import ROUTING_KEY, Process
 from tests.wait import wait_until
 
-COUNTS = {"duplicates": 60_000, "grouped": 30_000, "alone": 10_000}
+COUNTS = {"duplicates": 40_000, "grouped": 20_000, "alone": 8_000}
 MUST = {"duplicates": 10_000, "grouped": 3_000, "alone": 1_000}
 ROUNDS = 3
 TOPOLOGY = """
