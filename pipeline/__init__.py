@@ -1,7 +1,8 @@
 """Tocsin: the alarm bell that rings once.
 
     raw-alerts ─► intake:  ingest → enrich                         ─► alerts
-    alerts     ─► decide:  correlate → route                       ─► notifications, incidents
+    changes    ─► announce                                         ─► notifications
+    alerts     ─► decide:  watch → correlate → route               ─► notifications, incidents
     notifications ─► deliver: send ─► PagerDuty, webhooks          ─► receipts ─► back to decide
 
 Read in this order: `domain` (the values and the contract of a stage), `engine` (a Task runs a
