@@ -30,7 +30,7 @@ from tests.bench.throughput import TOPOLOGY
 
 FINGERPRINTS: Final = 1_000_000
 CHUNK: Final = 10_000
-SECONDS_MAX: Final = 220
+SECONDS_MAX: Final = 480
 STEP_MS: Final = 10
 
 
