@@ -22,8 +22,8 @@ from pipeline.domain.call import CallResult
 from pipeline.domain.notification import Receipt
 from pipeline.domain.wiring import Wiring
 from pipeline.edge.view import View
+from pipeline.hosts.clock import Clock
 from pipeline.hosts.embedded import rules
-from pipeline.hosts.embedded.clock import Clock
 from pipeline.hosts.embedded.database import connect
 from pipeline.hosts.embedded.folder import Folder, installation
 from pipeline.hosts.embedded.host import EmbeddedHost

@@ -19,7 +19,7 @@ FORMS: Final = "write 2h, 10:00, 2026-11-21T10:00 or 2026-11-21T10:00:00Z"
 
 def now_ms() -> int:
     """Unix milliseconds of this moment."""
-    from pipeline.hosts.embedded.clock import Clock
+    from pipeline.hosts.clock import Clock
 
     return Clock().now_ms()
 

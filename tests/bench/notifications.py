@@ -26,7 +26,7 @@ from pipeline.domain.call import CallResult
 from pipeline.domain.secret import Secret
 from pipeline.domain.sink import Response
 from pipeline.domain.store import Output
-from pipeline.hosts.embedded.clock import Clock
+from pipeline.hosts.clock import Clock
 from pipeline.hosts.embedded.database import connect
 from pipeline.hosts.embedded.host import EmbeddedHost
 from pipeline.hosts.embedded.runner import Runner

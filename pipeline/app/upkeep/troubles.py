@@ -8,7 +8,7 @@ from typing import Final
 import structlog
 
 from pipeline.app.upkeep.own_alerts import OwnAlert, OwnAlerts
-from pipeline.hosts.embedded.clock import JUMP_MS_MAX, Clock
+from pipeline.hosts.clock import JUMP_MS_MAX, Clock
 from pipeline.hosts.embedded.runner import Runner
 
 HALTED: Final = "TocsinTaskHalted"

@@ -21,7 +21,7 @@ from pipeline.app.upkeep.undelivered import UndeliveredWatch
 from pipeline.domain.notification import Receipt
 from pipeline.domain.store import Output
 from pipeline.engine import Effects
-from pipeline.hosts.embedded.clock import Clock
+from pipeline.hosts.clock import Clock
 from pipeline.hosts.embedded.folder import Folder
 from pipeline.hosts.embedded.runner import Runner
 from pipeline.observe.metrics import Metrics

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from pipeline.app.upkeep.troubles import span, troubles
-from pipeline.hosts.embedded.clock import Clock
+from pipeline.hosts.clock import Clock
 
 DAY_MS = 86_400_000
 RUNNER = SimpleNamespace(host=SimpleNamespace(halted=dict), fault="")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.domain.errors import Busy, FormatError, StoreError
-from pipeline.hosts.embedded.clock import JUMP_MS_MAX, Clock
+from pipeline.hosts.clock import JUMP_MS_MAX, Clock
 from pipeline.hosts.embedded.database import FORMAT, connect
 from pipeline.hosts.embedded.folder import LOCK, Folder, installation
 
