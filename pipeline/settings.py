@@ -68,6 +68,21 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(**values)  # type: ignore[arg-type]
 
 
+def cache_folder(environ: Mapping[str, str] | None = None) -> Path:
+    """Where what was fetched is kept: `tocsin` in XDG_CACHE_HOME, or in ~/.cache."""
+    found = os.environ if environ is None else environ
+    base = Path(found.get("XDG_CACHE_HOME", ""))
+    # The XDG specification has a relative path ignored.
+    return (base if base.is_absolute() else Path.home() / ".cache") / "tocsin"
+
+
+def java_home(environ: Mapping[str, str] | None = None) -> Path | None:
+    """JAVA_HOME, the Java that is to be taken; None where it is unset."""
+    found = os.environ if environ is None else environ
+    home = found.get("JAVA_HOME")
+    return Path(home) if home else None
+
+
 def secret_resolver(
     folder: Path | None = None, environ: Mapping[str, str] | None = None
 ) -> Resolve:

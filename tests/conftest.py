@@ -2,11 +2,13 @@
 
 import os
 from collections import Counter
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.golden_files import OPTION
+from tests.kafka import Broker, running_broker
 
 # No deadlines and no check of speed: a busy machine must not fail a law. CI repeats the same
 # examples in every run; the others print a blob that reproduces what they found.
@@ -28,6 +30,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def is_update(request: pytest.FixtureRequest) -> bool:
     """Whether golden files are written instead of compared."""
     return bool(request.config.getoption(OPTION))
+
+
+@pytest.fixture(scope="session")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    """A Kafka for all tests that ask for one, started when the first does."""
+    with running_broker(tmp_path_factory.mktemp("kafka")) as found:
+        yield found
 
 
 def count_skips(reports: list[pytest.TestReport]) -> str:
