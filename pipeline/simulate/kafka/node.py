@@ -112,7 +112,7 @@ class Node:
         give_up_at_s = time.monotonic() + READY_WITHIN_S
         while not self._answers(brokers):
             if not self.is_running:
-                self._jvm = None
+                self.kill()
                 raise NodeFailed(f"Kafka ended at its start: {self._complaints()}")
             if time.monotonic() > give_up_at_s:
                 self.kill()
