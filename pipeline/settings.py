@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -12,6 +12,7 @@ from msgspec import Struct
 from pipeline.domain.errors import UsageError
 from pipeline.domain.secret import Secret
 from pipeline.observe.levels import LEVELS
+from pipeline.topology.cluster import MECHANISMS, SECURITIES, Cluster
 from pipeline.topology.secrets import TOKEN_RULE, MissingSecret, Resolve, is_token
 
 PREFIX: Final = "TOCSIN_"
@@ -43,8 +44,23 @@ class Settings(Struct, frozen=True, kw_only=True):
     log: str = "info"
     """TOCSIN_LOG: the least severe lines that are logged: debug, info, warning or error."""
 
+    kafka: Cluster | None = None
+    """TOCSIN_KAFKA_BOOTSTRAP and the others of _KAFKA below; None where none of them is set."""
 
-_KNOWN: Final = {f"{PREFIX}{name.upper()}": name for name in Settings.__struct_fields__}
+
+_KNOWN: Final = {
+    f"{PREFIX}{name.upper()}": name for name in Settings.__struct_fields__ if name != "kafka"
+}
+_KAFKA: Final = {
+    "TOCSIN_KAFKA_BOOTSTRAP": "bootstrap",
+    "TOCSIN_KAFKA_SECURITY": "security",
+    "TOCSIN_KAFKA_SASL_MECHANISM": "mechanism",
+    "TOCSIN_KAFKA_USERNAME": "username",
+    "TOCSIN_KAFKA_PASSWORD": "password",
+    "TOCSIN_KAFKA_CA": "ca",
+    "TOCSIN_KAFKA_CERTIFICATE": "certificate",
+    "TOCSIN_KAFKA_KEY": "key",
+}
 
 
 def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
@@ -65,6 +81,7 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
             values[name] = _base_url(texts[name], f"{PREFIX}{name.upper()}")
     if "log" in texts:
         values["log"] = _level(texts["log"])
+    values["kafka"] = _kafka(found)
     return Settings(**values)  # type: ignore[arg-type]
 
 
@@ -135,6 +152,33 @@ def _token(text: str) -> Secret:
             f"{PREFIX}TOKEN must be {TOKEN_RULE}, such as `openssl rand -hex 16` gives"
         )
     return token
+
+
+def _kafka(found: Mapping[str, str]) -> Cluster | None:
+    texts = {name: found[key] for key, name in _KAFKA.items() if found.get(key)}
+    if not texts:
+        return None
+    if "bootstrap" not in texts:
+        lone = next(key for key, name in _KAFKA.items() if name in texts)
+        raise UsageError(f"{lone} is set, but TOCSIN_KAFKA_BOOTSTRAP is not: which Kafka is meant?")
+    values: dict[str, object] = dict(texts)
+    for name in ("ca", "certificate", "key"):
+        if name in texts:
+            values[name] = Path(texts[name]).expanduser()
+    if "password" in texts:
+        values["password"] = Secret(texts["password"])
+    if "security" in texts:
+        values["security"] = _one_of("TOCSIN_KAFKA_SECURITY", texts["security"].lower(), SECURITIES)
+    if "mechanism" in texts:
+        given = texts["mechanism"].upper()
+        values["mechanism"] = _one_of("TOCSIN_KAFKA_SASL_MECHANISM", given, MECHANISMS)
+    return Cluster(**values)  # type: ignore[arg-type]
+
+
+def _one_of(variable: str, text: str, known: Sequence[str]) -> str:
+    if text not in known:
+        raise UsageError(f"{variable} must be one of {', '.join(known)}, not {text!r}")
+    return text
 
 
 def _level(text: str) -> str:

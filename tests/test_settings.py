@@ -6,7 +6,15 @@ import pytest
 
 from pipeline.domain.errors import UsageError
 from pipeline.domain.secret import Secret
-from pipeline.settings import SECRET_SIZE_BYTES_MAX, Settings, read_settings, secret_resolver
+from pipeline.settings import (
+    SECRET_SIZE_BYTES_MAX,
+    Settings,
+    cache_folder,
+    java_home,
+    read_settings,
+    secret_resolver,
+)
+from pipeline.topology.cluster import Cluster
 from pipeline.topology.secrets import MissingSecret, is_reference
 
 
@@ -35,6 +43,74 @@ def test_every_setting_is_read() -> None:
     assert settings.pagerduty_events_url == "http://pd.example"
     assert settings.log == "debug"
     assert "hunter2" not in repr(settings)
+
+
+def test_one_address_is_enough_for_a_kafka() -> None:
+    found = read_settings({"TOCSIN_KAFKA_BOOTSTRAP": "a.example:9092,b.example:9093"}).kafka
+    assert found == Cluster(bootstrap="a.example:9092,b.example:9093")
+
+
+def test_every_setting_of_kafka_is_read() -> None:
+    settings = read_settings(
+        {
+            "TOCSIN_KAFKA_BOOTSTRAP": "a.example:9092",
+            "TOCSIN_KAFKA_SECURITY": "SASL_SSL",
+            "TOCSIN_KAFKA_SASL_MECHANISM": "scram-sha-256",
+            "TOCSIN_KAFKA_USERNAME": "tocsin",
+            "TOCSIN_KAFKA_PASSWORD": "hunter2",
+            "TOCSIN_KAFKA_CA": "~/ca.pem",
+            "TOCSIN_KAFKA_CERTIFICATE": "client.pem",
+            "TOCSIN_KAFKA_KEY": "client.key",
+        }
+    )
+    assert settings.kafka == Cluster(
+        bootstrap="a.example:9092",
+        security="sasl_ssl",
+        mechanism="SCRAM-SHA-256",
+        username="tocsin",
+        password=Secret("hunter2"),
+        ca=Path.home() / "ca.pem",
+        certificate=Path("client.pem"),
+        key=Path("client.key"),
+    )
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "why"),
+    [
+        ("BOOTSTRAP", "hunter2", "TOCSIN_KAFKA_BOOTSTRAP: 'hunter2' is no address"),
+        ("SECURITY", "tls", "TOCSIN_KAFKA_SECURITY must be one of plaintext, ssl, sasl_plaintext"),
+        ("SASL_MECHANISM", "GSSAPI", "TOCSIN_KAFKA_SASL_MECHANISM must be one of PLAIN, SCRAM"),
+        ("PASSWORD", "hunter2", "are sent only with"),
+        ("CA", "ca.pem", "are of use only with"),
+    ],
+)
+def test_a_wrong_setting_of_kafka_is_named(name: str, text: str, why: str) -> None:
+    with pytest.raises(UsageError, match=why):
+        read_settings({"TOCSIN_KAFKA_BOOTSTRAP": "a.example:9092", f"TOCSIN_KAFKA_{name}": text})
+
+
+def test_a_kafka_without_an_address_is_refused() -> None:
+    with pytest.raises(UsageError, match=r"TOCSIN_KAFKA_USERNAME is set, but .*BOOTSTRAP is not"):
+        read_settings({"TOCSIN_KAFKA_USERNAME": "tocsin"})
+
+
+@pytest.mark.parametrize(
+    ("environ", "expected"),
+    [
+        ({}, Path.home() / ".cache" / "tocsin"),
+        ({"XDG_CACHE_HOME": "relative"}, Path.home() / ".cache" / "tocsin"),
+        ({"XDG_CACHE_HOME": "/var/cache/own"}, Path("/var/cache/own/tocsin")),
+    ],
+)
+def test_where_what_was_fetched_is_kept(environ: dict[str, str], expected: Path) -> None:
+    assert cache_folder(environ) == expected
+
+
+def test_which_java_is_meant() -> None:
+    assert java_home({}) is None
+    assert java_home({"JAVA_HOME": "/opt/java"}) == Path("/opt/java")
 
 
 def test_an_unknown_level_of_logs_is_refused() -> None:

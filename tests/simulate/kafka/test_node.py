@@ -10,16 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from confluent_kafka import Consumer, Producer
 from confluent_kafka.admin import AdminClient
-from confluent_kafka.cimpl import NewTopic
 
 from pipeline.domain.errors import Busy, TocsinError, UsageError
 from pipeline.simulate.kafka import Listener, Node, NodeFailed
 from pipeline.simulate.kafka.ports import HOST, Ports
 from pipeline.simulate.kafka.probe import brokers_at
 from tests.kafka import Broker, require_kafka
-from tests.wait import wait_until
+from tests.simulate.kafka.records import make_topic, read, write
 
 
 @pytest.fixture(scope="module")
@@ -27,43 +25,6 @@ def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
     require_kafka()
     with Node(tmp_path_factory.mktemp("node") / "inner") as started:
         yield started
-
-
-def make_topic(bootstrap: str, name: str, **config: str) -> None:
-    admin = AdminClient({"bootstrap.servers": bootstrap})
-    made = admin.create_topics(
-        [NewTopic(name, num_partitions=1, replication_factor=-1, config=config)]
-    )
-    made[name].result(30)
-
-
-def write(bootstrap: str, topic: str, *values: bytes) -> None:
-    answers: list[object] = []
-    producer = Producer({"bootstrap.servers": bootstrap, "acks": "all"})
-    for value in values:
-        producer.produce(topic, value, on_delivery=lambda error, _: answers.append(error))
-    assert producer.flush(60) == 0
-    assert answers == [None] * len(values)
-
-
-def read(bootstrap: str, topic: str, count: int) -> list[bytes]:
-    consumer = Consumer(
-        {"bootstrap.servers": bootstrap, "group.id": topic, "auto.offset.reset": "earliest"}
-    )
-    consumer.subscribe([topic])
-    found: list[bytes] = []
-
-    def is_complete() -> bool:
-        got = consumer.poll(0.2)
-        if got is not None and not got.error():
-            found.append(got.value() or b"")
-        return len(found) >= count
-
-    try:
-        wait_until(is_complete, what=f"{count} records of {topic}", deadline_s=60)
-    finally:
-        consumer.close()
-    return found
 
 
 def test_the_broker_of_the_session_takes_records(broker: Broker) -> None:
