@@ -10,11 +10,10 @@ from msgspec import Struct, field
 from msgspec.structs import replace
 
 from pipeline.codec import encode
-from pipeline.domain import record as headers_of
 from pipeline.domain.audit import AuditRecord
 from pipeline.domain.errors import Oversize, UsageError
 from pipeline.domain.reason import FACT_SIZE_MAX, Reason, ReasonLine
-from pipeline.domain.record import DEFAULT_TENANT, Origin, Record
+from pipeline.domain.record import DEFAULT_TENANT, ORIGIN, TENANT, TRACE, Origin, Record
 from pipeline.domain.stage import Event, Stage, Table, TableSpec
 from pipeline.domain.store import Output
 from pipeline.engine.agent import AUDIT, DEAD_LETTERS, Agent
@@ -45,25 +44,26 @@ class Epoch(Struct, kw_only=True):
     lines: list[ReasonLine] = field(default_factory=list)
     audits: list[AuditRecord] = field(default_factory=list)
     kept: list[tuple[str, dict[str, str]]] = field(default_factory=list)
+    limits: dict[str, int] = field(default_factory=dict)
+    decoded: frozenset[str] | None = None
 
     def at(self, record: Record) -> None:
         """Turn to the next record: outputs carry its origin, tenant and trace from now on."""
-        self.close_event()
+        if self.lines or self.audits:
+            self.close_event()
         self.record = record
         self.known_origin = None
         given = record.headers
         if record.topic in OWN_ORIGINS:
             origin = f"{record.topic}:{record.partition}:{record.offset}:0"
-            trace = (
-                given.get(headers_of.TRACE) or blake2b(origin.encode(), digest_size=16).hexdigest()
-            )
+            trace = given.get(TRACE) or blake2b(origin.encode(), digest_size=16).hexdigest()
         else:
-            origin = given.get(headers_of.ORIGIN, "")
-            trace = given.get(headers_of.TRACE, "")
+            origin = given.get(ORIGIN, "")
+            trace = given.get(TRACE, "")
         self.headers = {
-            headers_of.ORIGIN: origin,
-            headers_of.TENANT: given.get(headers_of.TENANT) or DEFAULT_TENANT,
-            headers_of.TRACE: trace,
+            ORIGIN: origin,
+            TENANT: given.get(TENANT) or DEFAULT_TENANT,
+            TRACE: trace,
         }
 
     def close_event(self, incident_id: str = "") -> None:
@@ -78,15 +78,19 @@ class Epoch(Struct, kw_only=True):
     def append(self, topic: str, key: str, value: Event | None) -> None:
         """Record one output; a value over its topic's limit raises Oversize."""
         raw = None if value is None else self.weigh(topic, value)
+        event = value if self.decoded is None or topic in self.decoded else None
         self.outputs.append(
-            Output(topic=topic, key=key, value=raw, headers=self.headers, event=value)
+            Output(topic=topic, key=key, value=raw, headers=self.headers, event=event)
         )
 
     def weigh(self, topic: str, value: Event) -> bytes:
         """The bytes of a value on `topic`; one over the topic's limit raises Oversize."""
         raw = encode(value)
-        if len(raw) > self.agent.limit(topic):
-            raise Oversize(topic, len(raw), self.agent.limit(topic))
+        limit = self.limits.get(topic)
+        if limit is None:
+            limit = self.limits[topic] = self.agent.limit(topic)
+        if len(raw) > limit:
+            raise Oversize(topic, len(raw), limit)
         return raw
 
     def origin(self) -> Origin:
@@ -98,11 +102,11 @@ class Epoch(Struct, kw_only=True):
     def _parse_origin(self) -> Origin:
         record = self.record
         if record.topic in OWN_ORIGINS:
-            tenant, trace = self.headers[headers_of.TENANT], self.headers[headers_of.TRACE]
+            tenant, trace = self.headers[TENANT], self.headers[TRACE]
             return Origin(record.topic, record.partition, record.offset, 0, tenant, trace)
-        parts = self.headers[headers_of.ORIGIN].split(":") if self.headers else []
-        tenant = self.headers.get(headers_of.TENANT, DEFAULT_TENANT)
-        trace = self.headers.get(headers_of.TRACE, "")
+        parts = self.headers[ORIGIN].split(":") if self.headers else []
+        tenant = self.headers.get(TENANT, DEFAULT_TENANT)
+        trace = self.headers.get(TRACE, "")
         if len(parts) != 4:  # noqa: PLR2004
             return Origin("", 0, 0, 0, tenant, trace)
         return Origin(parts[0], int(parts[1]), int(parts[2]), int(parts[3]), tenant, trace)
@@ -111,7 +115,7 @@ class Epoch(Struct, kw_only=True):
 class StageContext:
     """The Context of one stage: the same Epoch, its own name and its own successor."""
 
-    __slots__ = ("_epoch", "_follow", "_name", "_tables")
+    __slots__ = ("_epoch", "_follow", "_name", "_tables", "_writes")
 
     def __init__(self, stage: Stage, epoch: Epoch, follow: Any) -> None:
         self._name = stage.name
@@ -121,6 +125,7 @@ class StageContext:
         }
         self._epoch = epoch
         self._follow = follow
+        self._writes = frozenset((*epoch.agent.writes, DEAD_LETTERS))
 
     @property
     def now_ms(self) -> int:
@@ -156,14 +161,14 @@ class StageContext:
 
     def emit(self, topic: str, key: str, value: Event) -> None:
         """Put a value on a topic that this agent declares to write."""
-        if topic not in self._epoch.agent.writes and topic != DEAD_LETTERS:
+        if topic not in self._writes:
             raise UsageError(f"agent {self._epoch.agent.name} does not declare writes: {topic}")
         self._epoch.append(topic, key, value)
 
     def wake_at(self, key: str, at_ms: int) -> None:
         """Have this stage woken for `key` at `at_ms`; 0 takes it back."""
         epoch = self._epoch
-        epoch.wakes.set(self._name, key, at_ms, epoch.headers[headers_of.TENANT])
+        epoch.wakes.set(self._name, key, at_ms, epoch.headers[TENANT])
 
     def reason(self, why: Reason, **facts: object) -> None:
         """Record why: counted, on the next incident forwarded, and on audit."""
@@ -179,14 +184,14 @@ class StageContext:
             return
         record = AuditRecord(
             at_ms=epoch.now_ms,
-            tenant=epoch.headers[headers_of.TENANT],
+            tenant=epoch.headers[TENANT],
             agent=epoch.agent.name,
             stage=self._name,
             reason=why.name,
             text=text,
             facts=texts,
-            origin=epoch.headers[headers_of.ORIGIN],
-            trace_id=epoch.headers[headers_of.TRACE],
+            origin=epoch.headers[ORIGIN],
+            trace_id=epoch.headers[TRACE],
             topology=epoch.agent.topology,
             **lifted,
         )

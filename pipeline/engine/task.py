@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import traceback
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from hashlib import blake2b
 from typing import Any, Final
 
@@ -25,7 +26,7 @@ from pipeline.domain.raw import RawAlert
 from pipeline.domain.record import TENANT, Record
 from pipeline.domain.stage import INCIDENTS, Event, Stage
 from pipeline.domain.store import Checkpoint, Output, Store
-from pipeline.engine.agent import INCIDENTS_TOPIC, RESULTS, Agent
+from pipeline.engine.agent import DEAD_LETTERS, INCIDENTS_TOPIC, RESULTS, Agent
 from pipeline.engine.chain import Chain
 from pipeline.engine.context import Epoch
 from pipeline.engine.effects import Effects
@@ -51,6 +52,8 @@ class Task:
     """One agent on one partition, over one Store that nobody else writes.
 
     `may_refuse` is False where what runs was committed before: then it was not refused.
+    `decoded` names the topics whose outputs keep their decoded form (None: all; dead letters
+    always do). Who reads none of them saves the memory: 2 µs per alert in epochs of 2,000.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Task:
         globals_: Globals | None = None,
         *,
         may_refuse: bool = True,
+        decoded: Iterable[str] | None = None,
     ) -> None:
         self.name = f"{agent.name}-{partition}"
         self.agent = agent
@@ -83,6 +87,7 @@ class Task:
             wakes=self._wakes,
             globals=globals_ or Globals({}),
             record=Record(topic="", partition=partition, offset=0, key="", value=None),
+            decoded=None if decoded is None else frozenset((*decoded, DEAD_LETTERS)),
         )
         if self._keep is not None:
             self._keep.epoch = self._epoch
@@ -116,7 +121,7 @@ class Task:
         self._epoch.now_ms = max(now_ms, self._checkpoint.now_ms)
         try:
             try:
-                return self._close(batch, *self._attempt(batch, self._plain))
+                return self._close(batch, *self._attempt(batch))
             except FATAL:
                 raise
             except Exception:  # noqa: BLE001  (any exception out of a stage is its event's)
@@ -150,10 +155,35 @@ class Task:
         """The rows of one of the task's tables, decoded: for starts, tests and people."""
         return dict(self._tables[table].scan(prefix))
 
-    def _attempt(
-        self, batch: Sequence[Record], each: Callable[[Callable[[], None], str], bool]
+    def _attempt(self, batch: Sequence[Record]) -> tuple[list[Due], list[bool]]:
+        """Run all without savepoints: what one event costs besides its stages is paid here."""
+        due, fates = self._run_due(self._plain)
+        at, process, decoders = self._epoch.at, self._chain.process, self._decoders
+        for record in batch:
+            if record.value is None and record.event is None:
+                continue
+            at(record)
+            process(decoders[record.topic](record))
+            fates.append(False)
+        return due, fates
+
+    def _attempt_apart(self, batch: Sequence[Record]) -> tuple[list[Due], list[bool]]:
+        due, fates = self._run_due(self._with_savepoint)
+        for record in batch:
+            if record.value is None and record.event is None:
+                continue
+            self._epoch.at(record)
+            step = partial(self._decode_and_run, record)
+            fates.append(self._with_savepoint(step, ""))
+        return due, fates
+
+    def _decode_and_run(self, record: Record) -> None:
+        self._chain.process(self._decoders[record.topic](record))
+
+    def _run_due(
+        self, each: Callable[[Callable[[], None], str], bool]
     ) -> tuple[list[Due], list[bool]]:
-        epoch, chain, decoders = self._epoch, self._chain, self._decoders
+        epoch, chain = self._epoch, self._chain
         due = self._wakes.due(epoch.now_ms)
         fates: list[bool] = []
         for wake in due:
@@ -170,12 +200,6 @@ class Task:
                     )
                 )
                 fates.append(each(lambda w=wake: chain.wake(w.stage, w.key), wake.stage))  # type: ignore[misc]
-        for record in batch:
-            if record.value is None and record.event is None:
-                continue
-            epoch.at(record)
-            read = decoders[record.topic]
-            fates.append(each(lambda r=record, d=read: chain.process(d(r)), ""))  # type: ignore[misc]
         return due, fates
 
     @staticmethod
@@ -187,7 +211,7 @@ class Task:
         """Run with a savepoint per event. What fails beyond the events is nobody's fault: the
         epoch is refused, so that this task halts and its neighbours go on.
         """
-        due, fates = self._attempt(batch, self._with_savepoint)
+        due, fates = self._attempt_apart(batch)
         try:
             return self._close(batch, due, fates)
         except FATAL:
@@ -302,17 +326,26 @@ def digest(outputs: Sequence[Output], changes: dict[tuple[str, str], bytes | Non
     reproduce. Of an exception only where it came from: its traceback names the files and lines of
     one installation.
     """
-    state = blake2b(digest_size=16)
+    parts: list[bytes] = []
+    add = parts.append
     for output in outputs:
-        state.update(f"{output.topic}\0{output.key}\0".encode())
-        if isinstance(output.event, DeadLetter) and output.event.reason == RAISED:
-            state.update(output.event.dead_letter_id.encode())
-            continue
-        state.update(b"\0" if output.value is None else output.value)
+        add(f"{output.topic}\0{output.key}\0".encode())
+        if output.topic == DEAD_LETTERS and (known := _raised_id(output)) is not None:
+            add(known)
+        else:
+            add(b"\0" if output.value is None else output.value)
     for (table, key), value in changes.items():
-        state.update(f"{table}\0{key}\0".encode())
-        state.update(b"\0" if value is None else value)
-    return state.hexdigest()
+        add(f"{table}\0{key}\0".encode())
+        add(b"\0" if value is None else value)
+    return blake2b(b"".join(parts), digest_size=16).hexdigest()
+
+
+def _raised_id(output: Output) -> bytes | None:
+    """The id of a dead letter that stands for an exception; None of any other output."""
+    letter = output.event
+    if isinstance(letter, DeadLetter) and letter.reason == RAISED:
+        return letter.dead_letter_id.encode()
+    return None
 
 
 def traceback_of(outputs: Sequence[Output]) -> str:
@@ -323,15 +356,21 @@ def traceback_of(outputs: Sequence[Output]) -> str:
 
 def _segments(batch: Sequence[Record]) -> tuple[Segment, ...]:
     """The runs of the batch in the order read."""
-    runs: list[list[Any]] = []
+    found: list[Segment] = []
+    topic, partition, start, end = RESULTS, 0, 0, 0
     for record in batch:
+        if record.topic == topic and record.partition == partition:
+            end = record.offset + 1
+            continue
         if record.topic == RESULTS:
             continue
-        if runs and runs[-1][0] == record.topic and runs[-1][1] == record.partition:
-            runs[-1][3] = record.offset + 1
-        else:
-            runs.append([record.topic, record.partition, record.offset, record.offset + 1])
-    return tuple(Segment(*run) for run in runs)
+        if topic != RESULTS:
+            found.append(Segment(topic, partition, start, end))
+        topic, partition, start = record.topic, record.partition, record.offset
+        end = start + 1
+    if topic != RESULTS:
+        found.append(Segment(topic, partition, start, end))
+    return tuple(found)
 
 
 def _decoder(kind: type[Event]) -> Callable[[Record], Event]:

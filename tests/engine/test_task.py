@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.domain.errors import EpochRefused, StoreError
 from pipeline.domain.stage import INCIDENTS, TableSpec
+from pipeline.engine import MemoryStore, Task
 from pipeline.engine.task import RAISED_MAX, RAISED_WINDOW
 from tests.chain import Chain
 from tests.engine.toys import COUNTS, Count, Counter, alert
@@ -159,3 +160,16 @@ def test_only_its_owner_writes_a_table() -> None:
     (letter,) = chain.outputs("dead-letters")
     assert "'counts' belongs to another stage" in letter.detail
     assert chain.table(COUNTS) == {}
+
+
+def test_who_reads_no_decoded_outputs_gets_the_same_bytes_and_digest() -> None:
+    chain = Chain([Counter()])
+    records = [chain.record("alerts", n, alert(n)) for n in ("a", "boom", "a")]
+    kept = chain.task.run(records, chain.now_ms)
+    bare = Task(chain.task.agent, 0, MemoryStore(), decoded=()).run(records, chain.now_ms)
+    assert [(o.topic, o.value) for o in kept.outputs if o.topic != "dead-letters"] == [
+        (o.topic, o.value) for o in bare.outputs if o.topic != "dead-letters"
+    ]
+    assert kept.journal.digest == bare.journal.digest
+    assert all(output.event is not None for output in kept.outputs)
+    assert {o.topic for o in bare.outputs if o.event is not None} == {"dead-letters"}
