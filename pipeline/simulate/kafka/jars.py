@@ -50,6 +50,8 @@ def fetch_jars(say: Say = lambda _: None) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     # Maven's own repository does not bear two that write, and one fetch is enough for both.
     with _alone(root / ".fetching"):
+        for left in root.glob(".kafka-*"):
+            shutil.rmtree(left, ignore_errors=True)
         if not folder.is_dir():
             say(f"Fetching Apache Kafka {_version(pom)} (54 MB) into {folder}: once")
             _fetch(maven, pom, folder)
