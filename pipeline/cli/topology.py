@@ -1,4 +1,4 @@
-"""`tocsin topology`: check the declaration, and write the documents that follow from it."""
+"""`tocsin topology`: check the declaration, document it, and bring a Kafka cluster to it."""
 
 from __future__ import annotations
 
@@ -11,10 +11,14 @@ from pipeline.cli.failing import failing
 from pipeline.cli.lazy import group
 from pipeline.cli.options import Json
 
-app = group("Check topology.yaml, and write the documents that follow from it.")
+app = group("Check topology.yaml, document it, and bring a Kafka cluster to it.")
 
 File = Annotated[
     Path | None, typer.Argument(help="The file; else TOCSIN_CONFIG or the built-in one.")
+]
+
+Replication = Annotated[
+    int, typer.Option(min=0, max=9, help="Replicas instead of what the file says; 0: as it says.")
 ]
 
 
@@ -81,3 +85,61 @@ def docs(
         print("\n".join(chosen.values()).rstrip("\n"))
     else:
         print("\n".join(str(out / name) for name in chosen))
+
+
+@app.command()
+@failing
+def plan(file: File = None, *, replication: Replication = 0, as_json: Json = False) -> None:
+    """Say what `apply` would do to the Kafka cluster, and at what risk; change nothing.
+
+    Exit codes: 0 nothing to do, 2 there is a plan, 1 it did not work.
+    """
+    from pipeline.cli.applying import cluster_options, planned, show
+    from pipeline.cli.rules import file_of, sound_file
+
+    topology = sound_file(file_of(file))
+    found = planned(cluster_options(), topology, replication)
+    show(found, (), as_json=as_json)
+    if found.is_needed:
+        raise typer.Exit(2)
+
+
+@app.command()
+@failing
+def apply(
+    file: File = None,
+    *,
+    replication: Replication = 0,
+    re_key: Annotated[
+        bool, typer.Option("--re-key", help="Do what moves keys to other partitions or scopes.")
+    ] = False,
+    lose_history: Annotated[
+        bool, typer.Option("--lose-history", help="Do what deletes records that are kept now.")
+    ] = False,
+    destroy: Annotated[
+        bool, typer.Option("--destroy", help="Destroy topics that are no longer declared.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring the Kafka cluster to what the file declares, and let workers run it.
+
+    Shows the plan and asks first. It may be interrupted and run again.
+    """
+    from pipeline.cli.applying import agreed, carry_out, cluster_options, planned, show
+    from pipeline.cli.rules import file_of, sound_file
+    from pipeline.topology.load import read
+    from pipeline.topology.plan import done
+    from pipeline.topology.risk import Risk
+
+    path = file_of(file)
+    topology, text = sound_file(path), read(path)
+    given = {Risk.REKEYS: re_key, Risk.LOSES: lose_history, Risk.DESTROYS: destroy}
+    allowed = [risk for risk, is_given in given.items() if is_given]
+    options = cluster_options()
+    found = planned(options, topology, replication)
+    show(found, allowed, as_json=as_json)
+    if not done(found.actions, allowed):
+        return
+    agreed(found, allowed, is_agreed=yes)
+    carry_out(options, topology, text, found, replication, allowed)

@@ -15,6 +15,7 @@ import yaml
 from pipeline.domain import record
 from pipeline.topology.builtin import EDGE_WRITES, ENGINE_WRITES
 from pipeline.topology.declared import TopicSpec, Topology
+from pipeline.topology.desired import declared_settings
 
 BINDING_VERSION: Final = "0.5.0"
 AVRO_FORMAT: Final = "application/vnd.apache.avro;version=1.9.0"
@@ -65,17 +66,19 @@ def describe_asyncapi(topology: Topology, schemas: Schemas) -> dict[str, Any]:
     }
 
 
+_BOUND: Final = ("retention.ms", "delete.retention.ms", "max.message.bytes")
+"""The settings that the binding for Kafka has a place for."""
+
+
 def _message_name(spec: TopicSpec) -> str:
     return spec.schema or RAW
 
 
 def _channel(topology: Topology, name: str, spec: TopicSpec) -> dict[str, Any]:
     message = _message_name(spec)
+    decided = declared_settings(topology, name)
     settings: dict[str, Any] = {"cleanup.policy": [spec.cleanup]}
-    kept_ms = topology.retention_ms(name)
-    settings["delete.retention.ms" if spec.cleanup == "compact" else "retention.ms"] = kept_ms
-    if spec.size_max is not None:
-        settings["max.message.bytes"] = int(spec.size_max)
+    settings.update({key: int(decided[key]) for key in _BOUND if key in decided})
     return {
         "address": name,
         "description": spec.description or f"Declared in topology.yaml, keyed by {_key(spec)}.",

@@ -44,18 +44,21 @@ TOPICS: Final = MappingProxyType(
             schema="Silence",
             key="silence_id",
             cleanup="compact",
+            partitions=1,
             description="Silences and maintenances: a global.",
         ),
         "services": TopicSpec(
             schema="Service",
             key="service",
             cleanup="compact",
+            partitions=1,
             description="The service catalog: a global.",
         ),
         "changes": TopicSpec(
             schema="Change",
             key="service",
             cleanup="compact",
+            partitions=1,
             description="The latest deploys and configuration changes of each service: a global.",
         ),
         "dead-letters": TopicSpec(

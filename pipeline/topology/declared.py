@@ -45,11 +45,13 @@ class TopicSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     cleanup: Literal["delete", "compact"] = "delete"
     """delete: records go after `retention` · compact: the latest of each key stays."""
     partitions: _PartitionsInt | None = None
-    """Partitions on Kafka; unset: as in defaults."""
+    """Partitions on Kafka; unset: as in defaults. Topics of one agent have equally many, globals
+    have one."""
     size_max: Size | None = None
     """Largest value of one record; unset: 1 MB, as in Kafka. A larger one is a dead letter."""
     is_external: bool = field(default=False, name="external")
-    """Written by somebody else: no agent and no edge of ours has to."""
+    """Written by somebody else: no agent and no edge of ours has to. It must be there, and
+    `tocsin topology apply` never changes it."""
     description: str = ""
     """One sentence for the documentation."""
 

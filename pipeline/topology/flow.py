@@ -9,6 +9,7 @@ from typing import Final
 
 from pipeline import registry
 from pipeline.topology import builtin
+from pipeline.topology.counts import check_partitions
 from pipeline.topology.declared import AgentSpec
 from pipeline.topology.shape import Shaper
 from pipeline.topology.tree import Node, member_of, texts_of
@@ -43,6 +44,7 @@ def check_agents(root: Node, shaper: Shaper) -> None:
         above = above | set(spec.writes) | builtin.ENGINE_WRITES
     _check_watched(root, agents, shaper)
     _check_announced(root, agents, shaper)
+    check_partitions(root, agents, shaper)
 
 
 def _check_watched(root: Node, agents: Mapping[str, AgentSpec], shaper: Shaper) -> None:

@@ -14,6 +14,7 @@ from pipeline.topology import builtin
 from pipeline.topology.complaint import Path
 from pipeline.topology.declared import TenantSpec
 from pipeline.topology.flow import check_agents
+from pipeline.topology.names import check_names
 from pipeline.topology.secrets import TOKEN_RULE, is_token
 from pipeline.topology.shape import MISSING, Shaper
 from pipeline.topology.tree import Node, member_of, texts_of
@@ -29,6 +30,7 @@ def check_references(root: Node, shaper: Shaper) -> None:
     check_agents(root, shaper)
     _check_scope(root, shaper)
     _check_owners(root, shaper)
+    check_names(root, shaper)
 
 
 def _check_routes(root: Node, shaper: Shaper) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from hashlib import blake2b
 from pathlib import Path
@@ -19,6 +18,7 @@ from pipeline.topology.complaint import Complaint, TopologyError, in_order
 from pipeline.topology.declared import AgentSpec, Defaults, Observe, TenantSpec, TopicSpec, Topology
 from pipeline.topology.kinds import MAPPING, shown
 from pipeline.topology.lint import check_references, check_tokens
+from pipeline.topology.names import NAME, NAME_HINT
 from pipeline.topology.secrets import Resolve
 from pipeline.topology.sections import check_stages, shape_section
 from pipeline.topology.shape import BAD, Shaper
@@ -34,10 +34,6 @@ _PLAIN: Final[Mapping[str, Any]] = {
     "tenants": dict[str, TenantSpec],
     "observe": Observe,
 }
-NAME_CHARACTERS_MAX: Final = 100
-NAME: Final = re.compile(rf"[a-z0-9][a-z0-9-]{{0,{NAME_CHARACTERS_MAX - 1}}}")
-"""Names of topics and agents: they become parts of Kafka's names and of metrics' labels."""
-
 SECTIONS: Final = (*registry.SECTIONS, "receivers")
 KEYS: Final = ("version", *_PLAIN, "topics", "agents", *SECTIONS)
 """What may stand at the top of the file."""
@@ -149,8 +145,8 @@ def _named(
     for name, member in node.value.items():
         path = (key, name)
         if not NAME.fullmatch(name):
-            hint = f"at most {NAME_CHARACTERS_MAX} of a-z, 0-9 and -"
-            found[name] = shaper.complain(node, path, f"{name!r} is no name", hint, at_key=name)
+            reason = f"{name!r} is no name"
+            found[name] = shaper.complain(node, path, reason, NAME_HINT, at_key=name)
         elif member.value is None and name in known:
             found[name] = known[name]
         elif not isinstance(member.value, dict):

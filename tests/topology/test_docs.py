@@ -10,6 +10,7 @@ from msgspec import Struct
 from pipeline.codec.values import TOPIC_VALUES
 from pipeline.domain.units import Duration, Rate, Size
 from pipeline.topology.asyncapi import describe_asyncapi
+from pipeline.topology.desired import RECORD_OVERHEAD_BYTES
 from pipeline.topology.docs import read_schemas, render_docs
 from pipeline.topology.locate import locate
 from pipeline.topology.reference import describe, reference, show
@@ -93,7 +94,7 @@ def test_stated_sizes_and_partitions_reach_the_bindings() -> None:
     kafka = describe_asyncapi(BUSY, SCHEMAS)["channels"]["mirror"]["bindings"]["kafka"]
     assert kafka["partitions"] == 4
     assert kafka["replicas"] == 2
-    assert kafka["topicConfiguration"]["max.message.bytes"] == 2_000_000
+    assert kafka["topicConfiguration"]["max.message.bytes"] == 2_000_000 + RECORD_OVERHEAD_BYTES
 
 
 def test_a_schema_that_is_missing_is_an_error() -> None:

@@ -69,9 +69,10 @@ def test_stated_agents_are_all_there_are_and_inherit_what_they_omit() -> None:
 
 
 def test_partitions_come_from_the_topic_or_the_defaults() -> None:
-    topology = loaded(MINIMAL + "defaults: {partitions: 3}\ntopics:\n  alerts: {partitions: 6}\n")
-    assert topology.partitions("alerts") == 6
+    topology = loaded(MINIMAL + "defaults: {partitions: 3}\ntopics:\n  audit: {partitions: 6}\n")
+    assert topology.partitions("audit") == 6
     assert topology.partitions("commands") == 3
+    assert topology.partitions("changes") == 1
 
 
 def test_observe_is_read() -> None:
