@@ -266,6 +266,18 @@ class Proxies:
 
         self._do(stall)
 
+    def resume(self, client: str = "") -> None:
+        """End the stalls of exactly this client."""
+
+        def resume() -> None:
+            for proxy in self.all:
+                for stall in proxy.stalls:
+                    if stall.client == client:
+                        stall.over.set()
+                proxy.stalls = [stall for stall in proxy.stalls if stall.client != client]
+
+        self._do(resume)
+
     def heal(self) -> None:
         """End all faults and stalls; what is held is delivered."""
 

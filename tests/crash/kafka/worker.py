@@ -1,0 +1,171 @@
+"""The worker of the crash tests: a program of its own around the product's Worker.
+
+It knows three things that production does not: points at which it ends or halts itself, mutants
+that replace a function, and a wall clock that can jump. `python -m tests.crash.kafka.worker JSON`,
+the argument being a Start. SIGUSR1 writes a Dump of what it holds, SIGUSR2 reads a new order to
+crash.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiokafka.client import AIOKafkaClient
+
+from pipeline.engine import Agent
+from pipeline.hosts.clock import Clock
+from pipeline.hosts.faust import points
+from pipeline.hosts.faust.setting import Setting
+from pipeline.hosts.faust.worker import Worker
+from tests.crash.kafka import mutants, stages
+from tests.crash.kafka.start import Dump, Start, parse
+
+KILLED = 137
+"""What a shell says of a process that kill -9 ended."""
+
+LAST = "\U0010ffff" * 8
+
+
+class Crashing:
+    """Obeys orders `point:nth:how`, the nth time counted from the order on."""
+
+    def __init__(self) -> None:
+        self._order = ("", 0, "")
+        points.listen(self.reached)
+
+    def order(self, text: str) -> None:
+        """Take an order in place of the former one; an empty one takes it back."""
+        point, nth, how = (text or ":0:").split(":")
+        self._order = (point, int(nth), how)
+
+    def reached(self, point: str) -> None:
+        """An epoch has come to a point."""
+        wanted, left, how = self._order
+        if point != wanted:
+            return
+        self._order = (wanted, left - 1, how)
+        if left != 1:
+            return
+        if how == "exit":
+            os._exit(KILLED)
+        say(f"halts at {point}")
+        os.kill(os.getpid(), signal.SIGSTOP)
+
+
+def say(what: str) -> None:
+    """One line for who started this process."""
+    sys.stdout.write(f"{what}\n")
+    sys.stdout.flush()
+
+
+def name_clients(name: str) -> None:
+    """Let every connection say whose it is: the proxy's faults go by client ids."""
+    begin: Any = AIOKafkaClient.__init__
+
+    def named(self: Any, *arguments: Any, **options: Any) -> None:
+        options["client_id"] = f"{name}/{options.get('client_id', '')}"
+        begin(self, *arguments, **options)
+
+    AIOKafkaClient.__init__ = named
+
+
+def wall_ms(jump: str) -> int:
+    """The wall clock, as far off as the jump's file says."""
+    off_s = 0
+    if jump and Path(jump).exists():
+        off_s = int(Path(jump).read_text(encoding="utf-8") or "0")
+    return time.time_ns() // 1_000_000 + off_s * 1_000
+
+
+def write_dump(start: Start, worker: Worker) -> None:
+    """Write what the worker holds, whole or not at all."""
+    dump = Dump(held={}, rows={}, lags={})
+    for name, app in worker.apps.items():
+        rows = dump.rows[name] = []
+        dump.held[name] = list(app.epochs.tasks)
+        for partition, hosted in app.epochs.tasks.items():
+            own = [spec.name for stage in hosted.task.agent.stages for spec in stage.tables]
+            for table in (*own, "wakes", "wake-of"):
+                rows += [
+                    (partition, f"{table}\0{key}".encode(), value)
+                    for key, value in hosted.store.scan(table, "", LAST)
+                ]
+    new = start.dump.with_suffix(".new")
+    new.write_bytes(msgspec.msgpack.encode(dump))
+    new.replace(start.dump)
+
+
+def agents(start: Start) -> list[Agent]:
+    """The agents that this worker is to run."""
+    return [agent for agent in stages.agents() if agent.name in start.agents]
+
+
+async def first_of(*futures: asyncio.Future[Any]) -> None:
+    """Return when one of them is done."""
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)
+
+
+async def run(start: Start, crashing: Crashing) -> int:
+    """Run until SIGTERM, or until the worker ends by itself."""
+    loop = asyncio.get_running_loop()
+    stopping = asyncio.Event()
+    loop.add_signal_handler(signal.SIGTERM, stopping.set)
+    folder = Path(start.folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    clock = Clock(wall_ms=lambda: wall_ms(start.jump))
+    setting = Setting(
+        app=start.app,
+        options={"bootstrap_servers": start.bootstrap},
+        folder=folder,
+        slot_id=start.name,
+        store=start.store,  # type: ignore[arg-type]
+        session_timeout_ms=start.session_timeout_ms,
+        heartbeat_ms=min(1_000, start.session_timeout_ms // 6),
+    )
+    worker = Worker(setting, agents(start), clock.now_ms)
+    loop.add_signal_handler(signal.SIGUSR1, write_dump, start, worker)
+    loop.add_signal_handler(
+        signal.SIGUSR2, lambda: crashing.order(start.order.read_text(encoding="utf-8"))
+    )
+    say("starts")
+    starting = asyncio.ensure_future(worker.start())
+    ordered = asyncio.ensure_future(stopping.wait())
+    await first_of(starting, worker.ended, ordered)
+    if starting.done() and not worker.ended.done():
+        starting.result()
+        say("ready")
+        await first_of(worker.ended, ordered)
+    if worker.ended.done():
+        worker.ended.result()
+        return 1
+    await worker.stop()
+    return 0
+
+
+def main() -> None:
+    """Run as the argument says."""
+    start = parse(sys.argv[1])
+    name_clients(start.name)
+    for mutant in start.mutants:
+        mutants.MUTANTS[mutant]()
+    crashing = Crashing()
+    crashing.order(start.crash)
+    try:
+        code = asyncio.run(run(start, crashing))
+    except Exception as error:  # noqa: BLE001  (crash only: say why, and end)
+        say(f"ended by {type(error).__name__}: {error}")
+        code = 1
+    # As after a crash: nothing that lingers, a thread of a client say, keeps the process.
+    sys.stdout.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    main()
