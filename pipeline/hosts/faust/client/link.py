@@ -71,8 +71,16 @@ async def _answered(connection: Any, waiting: Awaitable[Any]) -> Any:
 class Link:
     """Connections to the brokers, who leads which partition, and who coordinates what."""
 
-    def __init__(self, options: Mapping[str, Any], request_timeout_ms: int) -> None:
-        self.client = AIOKafkaClient(**{**options, "request_timeout_ms": request_timeout_ms})
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        request_timeout_ms: int,
+        client: AIOKafkaClient | None = None,
+    ) -> None:
+        """`options` are aiokafka's for a connection; a `client` of somebody else needs none."""
+        self.client = client or AIOKafkaClient(
+            **{**options, "request_timeout_ms": request_timeout_ms}
+        )
         self.request_timeout_ms = request_timeout_ms
         self._coordinators: dict[tuple[CoordinationType, str], int] = {}
 

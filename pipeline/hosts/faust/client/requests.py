@@ -231,6 +231,38 @@ OFFSET_FETCH: Final = Shape(
     ),
 )
 
+HEARTBEAT: Final = Shape(
+    "Heartbeat",
+    12,
+    3,
+    Schema(
+        ("group_id", _STRING),
+        ("generation_id", Int32),
+        ("member_id", _STRING),
+        ("group_instance_id", _STRING),
+    ),
+    Schema(("throttle_time_ms", Int32), ("error_code", Int16)),
+)
+"""v3 carries the instance id: without it, two processes of one slot are not told apart."""
+
+LEAVE_GROUP: Final = Shape(
+    "LeaveGroup",
+    13,
+    3,
+    Schema(
+        ("group_id", _STRING),
+        ("members", Array(("member_id", _STRING), ("group_instance_id", _STRING))),
+    ),
+    Schema(
+        ("throttle_time_ms", Int32),
+        ("error_code", Int16),
+        (
+            "members",
+            Array(("member_id", _STRING), ("group_instance_id", _STRING), ("error_code", Int16)),
+        ),
+    ),
+)
+
 API_VERSIONS: Final = Shape(
     "ApiVersions",
     18,
