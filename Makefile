@@ -11,10 +11,11 @@ PYTEST_ARGS ?=
 LOCK_ARGS ?=
 COMPILE = uv pip compile --quiet --universal --generate-hashes --no-header $(LOCK_ARGS)
 
-.PHONY: help run test lint bench schemas docs lock clean
+.PHONY: help run kafka kafka-jars test lint bench schemas docs lock clean
 
 help:
 	@echo 'make run      install into $(VENV) and run the demo (Ctrl-C ends it)'
+	@echo 'make kafka    start a local Kafka (Java 17 and Maven; Ctrl-C stops it)'
 	@echo 'make test     lint, check types and layers, and run all tests that this machine can run'
 	@echo 'make lint     the checks alone: ruff, mypy, import-linter'
 	@echo 'make bench    the benchmarks'
@@ -25,6 +26,13 @@ help:
 
 run: $(VENV)/.installed
 	@$(BIN)/tocsin run --demo
+
+kafka: $(VENV)/.installed
+	@$(BIN)/tocsin kafka start
+
+# So that the first test does not wait for the network, and CI knows whether there will be a Kafka.
+kafka-jars: $(VENV)/.installed
+	@$(BIN)/tocsin kafka fetch
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

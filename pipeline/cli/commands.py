@@ -17,7 +17,7 @@ KEEPING: Final = "Keeping it well"
 COMMANDS: Final = {
     "run": Entry("run:run", RUNNING, "Run the pipeline until Ctrl-C; --demo shows a storm."),
     "simulator": Entry("simulator:simulator", RUNNING, "Serve a PagerDuty of one's own."),
-    "kafka": Entry("kafka:app", RUNNING, "Run a local Kafka: start, status, stop."),
+    "kafka": Entry("kafka:app", RUNNING, "Run a local Kafka: start, fetch, status, stop."),
     "send": Entry("send:send", RUNNING, "Send alerts: one from flags, or many from a file."),
     "incidents": Entry("incidents:incidents", INCIDENTS, "List incidents; --watch keeps looking."),
     "incident": Entry("incident:incident", INCIDENTS, "Show one incident and why it is so."),

@@ -47,6 +47,23 @@ def start(
 
 @app.command()
 @failing
+def fetch(*, as_json: Json = False) -> None:
+    """Fetch what `start` needs, so that it needs no network then, and no Maven.
+
+    Exit codes: 0 all is there, 1 it could not be had, or there is no Java 17.
+    """
+    from pipeline.cli.output import emit_json, warn
+    from pipeline.simulate.kafka.jars import fetch_jars, find_java
+
+    java, jars = find_java(), fetch_jars(warn)
+    if as_json:
+        emit_json({"java": str(java), "jars": str(jars)})
+    else:
+        print(f"{java} and {jars}")
+
+
+@app.command()
+@failing
 def status(*, data: Folder = None, as_json: Json = False) -> None:
     """Say whether the local Kafka runs, and where.
 

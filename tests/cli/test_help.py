@@ -14,7 +14,7 @@ from tests.cli.tocsin import tocsin
 from tests.golden_files import check_golden
 
 GROUPS = {
-    "kafka": ("start", "status", "stop"),
+    "kafka": ("start", "fetch", "status", "stop"),
     "silence": ("add", "preview", "list", "expire"),
     "routes": ("test",),
     "receivers": ("test",),

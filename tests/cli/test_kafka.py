@@ -91,6 +91,17 @@ def test_kafka_does_not_outlive_whoever_started_it(tmp_path: Path) -> None:
     assert call(tmp_path, "status").code == 1
 
 
+def test_what_is_fetched_is_there_for_the_next(tmp_path: Path) -> None:
+    require_kafka()
+    fetched = call(tmp_path, "fetch", "--json").json
+    assert list(Path(fetched["jars"]).glob("kafka-clients-4.*.jar"))
+    # Without Maven, hence without a network: only Java is on the path.
+    (tmp_path / "java").symlink_to(fetched["java"])
+    done = tocsin("kafka", "fetch", environment={"PATH": str(tmp_path), "JAVA_HOME": ""})
+    assert (done.code, done.err) == (0, "")
+    assert done.out == f"{tmp_path / 'java'} and {fetched['jars']}\n"
+
+
 def test_a_taken_port_is_said(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
@@ -119,7 +130,8 @@ def test_what_is_lacking_is_named(tmp_path: Path, programs: dict[str, str], lack
         (tmp_path / name).chmod(0o755)
     environment = {"PATH": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     environment |= {"TOCSIN_DATA": str(tmp_path), "JAVA_HOME": ""}
-    done = tocsin("kafka", "start", "--port", "0", environment=environment)
-    assert done.code == 1
-    assert lacking in done.err
+    for command in (("start", "--port", "0"), ("fetch",)):
+        done = tocsin("kafka", *command, environment=environment)
+        assert done.code == 1
+        assert lacking in done.err
     assert not list(tmp_path.glob("cache/tocsin/kafka-*"))
