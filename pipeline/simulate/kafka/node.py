@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from pipeline.domain.errors import TocsinError
+from pipeline.domain.errors import TocsinError, UsageError
 from pipeline.domain.secret import Secret
 from pipeline.simulate.kafka import listeners as listening
 from pipeline.simulate.kafka.jars import Say, fetch_jars, find_java
@@ -18,7 +18,7 @@ from pipeline.simulate.kafka.jvm import Jvm, run_once
 from pipeline.simulate.kafka.listeners import INTERNAL, Listener
 from pipeline.simulate.kafka.ports import HOST, Ports
 from pipeline.simulate.kafka.probe import brokers_at
-from pipeline.simulate.kafka.seat import Seat
+from pipeline.simulate.kafka.seat import Seat, escaped
 from pipeline.simulate.kafka.tls import Certificates
 from pipeline.topology.locate import locate
 
@@ -54,6 +54,8 @@ class Node:
         seat: Seat | None = None,
     ) -> None:
         self.folder = folder.absolute()
+        if "," in str(self.folder):
+            raise UsageError(f"{self.folder}: a comma in its path is two folders to Kafka")
         self._listeners = tuple(listeners)
         self._users = dict(users or {})
         self._certificates = certificates
@@ -185,7 +187,7 @@ class Node:
         tls = self._certificates.folder.absolute() if self._certificates is not None else None
         text = self._seat.fill(template, self.folder / "log")
         text += "\n".join(listening.lines(self._listeners, ports, self._users, tls)) + "\n"
-        _write_private(self.folder / "server.properties", text)
+        _write_private(self.folder / "server.properties", escaped(text))
 
     def _format(self, java: Path, jars: Path) -> None:
         done = self.folder / "formatted"

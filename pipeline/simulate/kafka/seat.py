@@ -6,11 +6,13 @@ import base64
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from msgspec import Struct
 
 from pipeline.simulate.kafka.ports import HOST
+
+ASCII_END: Final = 128
 
 
 class Seat(Struct, frozen=True):
@@ -50,3 +52,10 @@ def new_cluster_id() -> str:
     while (made := base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=")).startswith("-"):
         pass
     return made
+
+
+def escaped(properties: str) -> str:
+    """The text for Java's `Properties`, which reads Latin-1 and takes a backslash for an escape."""
+    units = properties.replace("\\", "\\\\").encode("utf-16-be")
+    numbers = (int.from_bytes(units[at : at + 2]) for at in range(0, len(units), 2))
+    return "".join(chr(one) if one < ASCII_END else f"\\u{one:04x}" for one in numbers)

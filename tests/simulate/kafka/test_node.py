@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 from confluent_kafka.admin import AdminClient
 
-from pipeline.domain.errors import Busy, TocsinError, UsageError
-from pipeline.simulate.kafka import Listener, Node, NodeFailed
+from pipeline.domain.errors import Busy, TocsinError
+from pipeline.simulate.kafka import Node, NodeFailed
 from pipeline.simulate.kafka.ports import HOST, Ports
 from pipeline.simulate.kafka.probe import brokers_at
 from tests.kafka import Broker, require_kafka
@@ -94,12 +94,6 @@ def test_reserved_ports_are_not_given_twice() -> None:
     with Ports() as ports:
         found = [ports.reserve() for _ in range(200)]
     assert len(set(found)) == 200
-
-
-@pytest.mark.parametrize("name", ["client", "PLAINTEXT", "CONTROLLER", "A B", ""])
-def test_a_listener_has_a_name_of_its_own(tmp_path: Path, name: str) -> None:
-    with pytest.raises(UsageError, match="cannot name a listener"):
-        Node(tmp_path, listeners=[Listener(name)])
 
 
 def test_a_node_that_does_not_run_has_no_process(tmp_path: Path) -> None:
