@@ -12,7 +12,7 @@ from litestar import Response, post
 from litestar.params import FromPath
 from msgspec import Struct
 
-from pipeline.domain.errors import StoreError
+from pipeline.domain.errors import Oversize, StoreError
 from pipeline.domain.store import Output
 from pipeline.edge.accept import Delivery, Refused, answer_of, records_of
 from pipeline.edge.access import Caller
@@ -59,7 +59,7 @@ async def take(request: AnyRequest, edge: Edge, door: Door) -> Response[bytes]:
     try:
         caller = edge.access.caller(request.headers)
         return await _take(request, edge, door, caller)
-    except (Problem, StoreError) as error:
+    except (Problem, StoreError, Oversize) as error:
         problem = problem_of(error)
         edge.deps.count("edge_refused_requests", 1, {"kind": problem.kind})
         if door.is_forgetful and problem.status in (408, 413, 429):

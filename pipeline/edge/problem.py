@@ -13,7 +13,7 @@ from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.types import ExceptionHandlersMap
 
-from pipeline.domain.errors import Busy, StoreError
+from pipeline.domain.errors import Busy, Oversize, StoreError
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:tocsin:problem:"
@@ -96,6 +96,8 @@ def problem_of(error: Exception) -> Problem:
         return error
     if isinstance(error, StoreError):
         return busy(error)
+    if isinstance(error, Oversize):
+        return Problem(413, "too-large", str(error))
     if isinstance(error, HTTPException) and error.status_code < 500:
         errors = _errors(error.extra) if isinstance(error, ValidationException) else []
         detail = "; ".join(f"{path}: {why}" for path, why in errors) or error.detail
