@@ -169,16 +169,20 @@ class Crew:
         return process.pid if process is not None and process.poll() is None else 0
 
     def dumps(self) -> list[Dump]:
-        """What the workers hold now, each by its own word."""
+        """What the workers hold now, each by its own word; of one that ends meanwhile, nothing."""
         found = []
         for member in self.members.values():
-            if not member.is_alive:
-                continue
-            path = member.start.dump
+            path, pid = member.start.dump, self.pid(member.start.name)
             path.unlink(missing_ok=True)
+            if not self.is_ready(member.start.name):
+                continue
             member.signal(signal.SIGUSR1)
-            wait_until(path.exists, what=f"{member.start.name} writes its dump")
-            found.append(msgspec.msgpack.decode(path.read_bytes(), type=Dump))
+            wait_until(
+                lambda at=path, of=member, was=pid: at.exists() or self.pid(of.start.name) != was,  # type: ignore[misc]
+                what=f"{member.start.name} writes its dump",
+            )
+            if path.exists():
+                found.append(msgspec.msgpack.decode(path.read_bytes(), type=Dump))
         return found
 
     def close(self, names: Iterable[str] | None = None) -> dict[str, int]:

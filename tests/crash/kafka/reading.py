@@ -16,7 +16,6 @@ from typing import Any, Final
 import fastavro
 from confluent_kafka import (
     Consumer,
-    ConsumerGroupTopicPartitions,
     IsolationLevel,
     KafkaException,
     TopicPartition,
@@ -94,6 +93,7 @@ class Broker:
 
     def __init__(self, bootstrap: str) -> None:
         self._bootstrap = bootstrap
+        self._asking: dict[str, Consumer] = {}
         self._admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
     def partitions(self, topics: Iterable[str]) -> list[tuple[str, int]]:
@@ -121,14 +121,23 @@ class Broker:
         stable, high = found
         return {one: (stable[one], high[one]) for one in partitions}
 
-    def committed(self, group: str) -> dict[tuple[str, int], tuple[int, str]]:
-        """Offset and metadata of each partition that the group has committed."""
-        asked = self._admin.list_consumer_group_offsets(
-            [ConsumerGroupTopicPartitions(group)], request_timeout=30
-        )
+    def committed(
+        self, group: str, partitions: Sequence[tuple[str, int]]
+    ) -> dict[tuple[str, int], tuple[int, str]]:
+        """Offset and metadata of each of these partitions that the group has committed, once no
+        transaction can change it. Raises KafkaException where the broker does not answer.
+        """
+        # A consumer that neither subscribes nor assigns may ask, and is no member of the group.
+        asking = self._asking.get(group)
+        if asking is None:
+            asking = self._asking[group] = Consumer(
+                {"bootstrap.servers": self._bootstrap, "group.id": group, "log_level": 0}
+            )
+        found = asking.committed([TopicPartition(*one) for one in partitions], timeout=10)
         return {
             (tp.topic, tp.partition): (tp.offset, tp.metadata or "")
-            for tp in asked[group].result().topic_partitions
+            for tp in found
+            if tp.offset >= 0
         }
 
     def read(self, topics: Sequence[str]) -> Reading:
@@ -194,14 +203,14 @@ class Reader:
 
 class Watching:
     """A reader in a thread of its own, from before the faults until after them; it also notes how
-    far the groups have come.
+    far the groups have come; `sources` gives the topic that each group reads.
     """
 
-    def __init__(self, bootstrap: str, topics: Sequence[str], groups: Sequence[str]) -> None:
+    def __init__(self, bootstrap: str, topics: Sequence[str], sources: Mapping[str, str]) -> None:
         self._broker = Broker(bootstrap)
-        self._groups = groups
+        self._sources = {g: self._broker.partitions([topic]) for g, topic in sources.items()}
         self.topics = list(topics)
-        self.samples: dict[str, list[dict[tuple[str, int], int]]] = {group: [] for group in groups}
+        self.samples: dict[str, list[dict[tuple[str, int], int]]] = {group: [] for group in sources}
         self._reader = Reader(bootstrap, self._broker.partitions(topics))
         self._is_over = threading.Event()
         self._thread = threading.Thread(target=self._run, name="watching", daemon=True)
@@ -216,9 +225,9 @@ class Watching:
                 self._sample()
 
     def _sample(self) -> None:
-        for group in self._groups:
+        for group, partitions in self._sources.items():
             try:
-                found = self._broker.committed(group)
+                found = self._broker.committed(group, partitions)
             except KafkaException:
                 continue  # a broker that bounces; the next sample says more
             self.samples[group].append({key: offset for key, (offset, _) in found.items()})

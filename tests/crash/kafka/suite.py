@@ -27,6 +27,9 @@ from tests.wait import wait_until
 REST_S: Final = 120.0
 """After the last fault the stream comes to rest within so long, or something is stuck."""
 
+HELD_S: Final = 45.0
+"""A rebalance after the last fault is over within so long."""
+
 HANGING_S: Final = 5.0
 """So long after the transaction timeout no transaction is open any more."""
 
@@ -99,17 +102,23 @@ def wanted(seed: int, events: int, keys: int) -> Wanted:
     )
 
 
-def evidence(world: World, watching: Watching, partitions: int) -> Evidence:
+def evidence(world: World, watching: Watching, partitions: int) -> tuple[Evidence, list[Complaint]]:
     """What the workers hold, once every partition of every agent is held by one of them."""
     found: list[Dump] = []
+    give_up_at_s = time.monotonic() + HELD_S
+    held = 0
 
     def complete() -> bool:
+        nonlocal held
         found[:] = world.crew.dumps()
-        held = [set(dump.held.get(flow.agent, ())) for flow in flows(APP) for dump in found]
-        return sum(map(len, held)) == partitions * len(flows(APP))
+        held = sum(len(dump.held.get(flow.agent, ())) for flow in flows(APP) for dump in found)
+        return held == partitions * len(flows(APP)) or time.monotonic() > give_up_at_s
 
-    wait_until(complete, what="each partition has its worker", deadline_s=60)
-    return Evidence(
+    wait_until(complete, what="each partition has its worker", deadline_s=HELD_S + 60)
+    complaints = []
+    if held != partitions * len(flows(APP)):
+        complaints.append(Complaint("held", f"held: the workers hold {held} partitions at rest"))
+    left = Evidence(
         seen=watching.finish(),
         samples=watching.samples,
         dumps={
@@ -121,6 +130,7 @@ def evidence(world: World, watching: Watching, partitions: int) -> Evidence:
         },
         lags=dict(sum((Counter(dump.lags) for dump in found), Counter())),
     )
+    return left, complaints
 
 
 def come_to_rest(world: World, want: Wanted, watching: Watching) -> list[Complaint]:
@@ -180,9 +190,9 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None] = say) -> Outcome:
         rest_from_s = time.monotonic()
         complaints = come_to_rest(world, want, watching)
         rested_s = time.monotonic() - rest_from_s
-        complaints += judge(
-            world.broker, APP, evidence(world, watching, plan.partitions), plan.events
-        )
+        left, unheld = evidence(world, watching, plan.partitions)
+        complaints += unheld
+        complaints += judge(world.broker, APP, left, plan.events)
         complaints += _unclean(world.crew.close())
         exits = Counter(
             "killed" if end.code in KILLED else end.last or f"exit {end.code}"

@@ -86,14 +86,14 @@ def test_offsets_of_a_group_with_their_metadata(broker: Broker, topic: str) -> N
     producer.commit_transaction(30)
     consumer.close()
     reading = Reading(broker.bootstrap)
-    wait_until(lambda: reading.committed(group), what="the offset is committed")
-    assert reading.committed(group) == {(topic, 0): (7, f"{group}-slot")}
+    wait_until(lambda: reading.committed(group, [(topic, 0)]), what="the offset is committed")
+    assert reading.committed(group, [(topic, 0)]) == {(topic, 0): (7, f"{group}-slot")}
 
 
 def test_a_watcher_from_the_start_reads_what_a_reader_after_it_does(
     broker: Broker, topic: str
 ) -> None:
-    watching = Watching(broker.bootstrap, [topic], [broker.new_name("nobody")])
+    watching = Watching(broker.bootstrap, [topic], {broker.new_name("nobody"): topic})
     producer = transactional(broker, topic)
     for number in range(5):
         write(producer, topic, *(f"{number}-{key}" for key in range(50)))

@@ -105,7 +105,7 @@ def _judge_flow(
     broker: Broker, flow: Flow, expected: Expected, found: Reading, evidence: Evidence
 ) -> list[Complaint]:
     changelog = oracle.compacted(found[flow.changelog])
-    committed = broker.committed(flow.group)
+    committed = broker.committed(flow.group, broker.partitions([flow.source]))
     source = found[flow.source]
     ends = {(flow.source, entry.partition): entry.offset + 1 for entry in source}
     journal = avro(published("JournalRecord"), found["journal"])

@@ -124,7 +124,9 @@ class World:
 
     def watch(self) -> Watching:
         """Begin to read everything that is committed."""
-        return Watching(self.bootstrap, topics(APP), [flow.group for flow in flows(APP)])
+        return Watching(
+            self.bootstrap, topics(APP), {flow.group: flow.source for flow in flows(APP)}
+        )
 
 
 class Feed:
