@@ -83,6 +83,12 @@ def start_demo(*, listen: str, data: Path | None, speed: float) -> None:
 
 
 def _run(serving: Coroutine[Any, Any, None], where: str) -> None:
+    with listening(where):
+        run_loop(serving)
+
+
+def run_loop(serving: Coroutine[Any, Any, None]) -> None:
+    """Run what a process is for, on a fast event loop."""
     import uvloop
 
     # A full collection walks every cached row: with 100,000 of them all stands still for 0.2 s,
@@ -90,7 +96,7 @@ def _run(serving: Coroutine[Any, Any, None], where: str) -> None:
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
 
-    with listening(where), asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(serving)
 
 

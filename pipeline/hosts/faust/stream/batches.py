@@ -1,0 +1,95 @@
+"""Fetched: records that were fetched and not yet run, cut into the batches of the next epoch."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
+from typing import Any, Final
+
+from pipeline.domain.record import Record
+from pipeline.hosts.faust.stream.hosted import Batch, Hosted
+from pipeline.hosts.faust.stream.records import read
+
+EPOCH_RECORDS_MAX: Final = 2_000
+EPOCH_BYTES_MAX: Final = 16 * 2**20
+EPOCH_CPU_US: Final = 50_000
+"""An epoch is bounded by records, bytes and, from what records cost lately, CPU time."""
+
+EPOCH_RECORDS_MIN: Final = 50
+
+
+class Fetched:
+    """What waits per partition and topic. Bounded by one fetch: no other is begun before."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, dict[str, deque[Any]]] = {}
+        self.us_per_record = 25.0
+
+    def __bool__(self) -> bool:
+        return bool(self._waiting)
+
+    @property
+    def limit(self) -> int:
+        """How many records the next epoch may read."""
+        by_cpu = int(EPOCH_CPU_US / max(self.us_per_record, 1.0))
+        return min(max(by_cpu, EPOCH_RECORDS_MIN), EPOCH_RECORDS_MAX)
+
+    def add(self, records: Mapping[Any, Sequence[Any]]) -> None:
+        """Take in a fetch: per topic and partition the records in order."""
+        for place, some in records.items():
+            if some:
+                topics = self._waiting.setdefault(place.partition, {})
+                topics.setdefault(place.topic, deque()).extend(some)
+
+    def clear(self) -> None:
+        """Forget all: the partitions are read again from what is committed."""
+        self._waiting.clear()
+
+    def learn(self, batches: Iterable[Batch]) -> None:
+        """Remember what records cost."""
+        for batch in batches:
+            if batch.records:
+                us = batch.cpu_us / len(batch.records)
+                self.us_per_record += 0.2 * (us - self.us_per_record)
+
+    def cut(self, tasks: Mapping[int, Hosted], now_ms: int) -> list[Batch]:
+        """The batches of one epoch: one for each task with records, results or a due wake."""
+        limit, size_bytes = self.limit, EPOCH_BYTES_MAX
+        batches = []
+        for partition, hosted in tasks.items():
+            allowed = 1 if hosted.is_single else limit
+            records = list(islice(hosted.results, max(allowed, 0)))
+            limit -= len(records)
+            if size_bytes > 0:
+                taken, taken_bytes = self._take(
+                    partition, hosted, allowed - len(records), size_bytes
+                )
+                records += taken
+                limit, size_bytes = limit - len(taken), size_bytes - taken_bytes
+            if records or hosted.task.next_due_ms <= now_ms:
+                batches.append(Batch(hosted, records, now_ms))
+        return batches
+
+    def _take(
+        self, partition: int, hosted: Hosted, limit: int, size_bytes_max: int
+    ) -> tuple[list[Record], int]:
+        """The way back before the way in, so that what people and receivers said is known before
+        more is decided. A first record is taken however large it is.
+        """
+        topics = self._waiting.get(partition)
+        records: list[Record] = []
+        size_bytes = 0
+        if topics is None:
+            return records, size_bytes
+        for topic in reversed(list(hosted.task.agent.reads)):
+            waiting = topics.get(topic)
+            while waiting and len(records) < limit and size_bytes < size_bytes_max:
+                raw = waiting.popleft()
+                size_bytes += len(raw.value or b"")
+                records.append(read(raw))
+            if waiting is not None and not waiting:
+                del topics[topic]
+        if not topics:
+            del self._waiting[partition]
+        return records, size_bytes

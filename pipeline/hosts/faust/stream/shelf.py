@@ -1,0 +1,97 @@
+"""Shelf: the stores of the tasks that this worker holds, kept warm from one assignment to the next.
+
+A store that is held through a rebalance is brought up to date from its changelog like any other:
+another worker may have had the partition in between.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection
+from typing import Final
+
+import structlog
+
+from pipeline.hosts.faust.client.bulk import BulkReader
+from pipeline.hosts.faust.setting import Setting
+from pipeline.hosts.faust.state.memory import ChangelogMemory
+from pipeline.hosts.faust.state.restore import Progress, changelogs, restore
+from pipeline.hosts.faust.state.rocks import RocksStore
+from pipeline.hosts.faust.state.trust import Changelog
+from pipeline.hosts.faust.stream.hosted import TaskStore
+
+STATE: Final = "state"
+"""The folder of all stores in a slot's folder."""
+
+TELL_EVERY_S: Final = 5.0
+
+_log: Final = structlog.get_logger("tocsin.takeover")
+
+
+class Shelf:
+    """The stores of one agent's tasks. `close` it when the worker stops."""
+
+    def __init__(self, setting: Setting, agent: str, now_ms: Callable[[], int]) -> None:
+        self._setting = setting
+        self._topic = setting.changelog(agent)
+        self._folder = setting.folder / STATE / agent
+        self._now_ms = now_ms
+        self._stores: dict[int, TaskStore] = {}
+        self._reader = BulkReader(setting.options)
+        self._is_started = False
+        self._told_at_s = 0.0
+
+    async def restore(self, partitions: Collection[int]) -> dict[int, tuple[TaskStore, bool]]:
+        """The stores of these partitions, with all that is committed, and whether that changed
+        anything. Stores of other partitions are closed.
+
+        Raises StoreError where the log cannot be read to its end.
+        """
+        for partition in [held for held in self._stores if held not in partitions]:
+            self._stores.pop(partition).close()
+        if not partitions:
+            return {}
+        if not self._is_started:
+            await self._reader.start()
+            self._is_started = True
+        logs = await changelogs(self._reader, self._topic, sorted(partitions))
+        return {partition: await self._one(partition, log) for partition, log in logs.items()}
+
+    async def close(self) -> None:
+        """Close every store; their changelog has all that is in them."""
+        for store in self._stores.values():
+            store.close()
+        self._stores.clear()
+        if self._is_started:
+            await self._reader.stop()
+
+    async def _one(self, partition: int, log: Changelog) -> tuple[TaskStore, bool]:
+        store = self._stores.get(partition)
+        is_new = store is None
+        if store is None:
+            store = self._stores[partition] = self._open(partition, log)
+        before = store.position
+        place = (self._topic, partition)
+        await restore(self._reader, place, store, self._now_ms(), self._tell)
+        return store, is_new or store.position != before
+
+    def _open(self, partition: int, log: Changelog) -> TaskStore:
+        if self._setting.store == "memory":
+            return ChangelogMemory(log.first)
+        store = RocksStore.open(self._folder / str(partition), log, self._now_ms())
+        if store.set_aside is not None:
+            _log.warning("a store is built anew", set_aside=store.set_aside.name)
+        return store
+
+    def _tell(self, progress: Progress) -> None:
+        """Say how far a long restore has come."""
+        now_s = time.monotonic()
+        if progress.elapsed_s > TELL_EVERY_S and now_s - self._told_at_s > TELL_EVERY_S:
+            self._told_at_s = now_s
+            _log.info(
+                "restoring",
+                changelog=f"{progress.place[0]}-{progress.place[1]}",
+                records=progress.records,
+                records_per_s=int(progress.records_per_s),
+                remaining_s=int(progress.remaining_s),
+            )

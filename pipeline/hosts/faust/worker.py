@@ -1,0 +1,110 @@
+"""Worker: the agents of one process, each inside its own Faust App, over one slot.
+
+Crash only: whatever ends a part of it on its own ends the process, and the next start takes over
+from what is committed. `ended` says so.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import structlog
+
+from pipeline.domain.call import CallResult
+from pipeline.engine import Agent, Effects, Globals
+from pipeline.hosts.faust.setting import Setting
+from pipeline.hosts.faust.state.globals import GlobalReader
+from pipeline.hosts.faust.stream.app import AgentApp
+
+Listener = Callable[[Sequence[Effects], float], None]
+"""Called after each commit with its epochs and how long it took as a whole, in seconds."""
+
+Watcher = Callable[[str, Mapping[str, Any]], None]
+"""Called with a task's name and its changed rows of one table (None: deleted), committed."""
+
+_log = structlog.get_logger("tocsin.worker")
+
+
+class Worker:
+    """Runs agents on Kafka. All of its methods belong to the event loop it was started on."""
+
+    def __init__(
+        self, setting: Setting, agents: Sequence[Agent], now_ms: Callable[[], int]
+    ) -> None:
+        self.setting = setting
+        self.globals = Globals(setting.globals)
+        self.now_ms = now_ms
+        self.apps = {agent.name: AgentApp(agent, setting, self) for agent in agents}
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.listeners: list[Listener] = []
+        self._reader = GlobalReader(setting.options, list(setting.globals))
+        self._watchers: dict[str, list[Watcher]] = {}
+        self._on_revoked: list[Callable[[str], None]] = []
+        for app in self.apps.values():
+            app.epochs.listeners.append(self._tell)
+
+    async def start(self) -> None:
+        """Take the globals in, join the groups and take over what is assigned.
+
+        Ends when each agent has its first assignment. Raises what speaks against it.
+        """
+        await self._reader.start()
+        self.prepare()
+        started = asyncio.gather(*(app.start() for app in self.apps.values()))
+        waited: list[asyncio.Future[Any]] = [self.ended, started]
+        await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        if self.ended.done():
+            self.ended.result()
+
+    async def stop(self) -> None:
+        """Let open epochs end, and leave the assignment to the next process of this slot."""
+        await asyncio.gather(*(app.stop() for app in self.apps.values()))
+        await self._reader.stop()
+
+    def watch(self, table: str, watcher: Watcher) -> None:
+        """Be told of each committed change of a table."""
+        self._watchers.setdefault(table, []).append(watcher)
+
+    def on_revoked(self, listener: Callable[[str], None]) -> None:
+        """Be told, with the agent's name, that its tasks may soon be another worker's."""
+        self._on_revoked.append(listener)
+
+    def inject(self, task: str, result: CallResult) -> None:
+        """Queue what a delivery loop brought back; dropped where the task is no longer ours."""
+        agent, _, partition = task.rpartition("-")
+        self.apps[agent].epochs.inject(int(partition), result)
+
+    def lease_s(self, agent: str) -> float:
+        """For how long this worker is sure to own the agent's tasks: a paused one wakes with a
+        lease that has run out. Negative where it has.
+        """
+        app = self.apps[agent]
+        heard_at_s: float = app.consumer._thread.client.last_heartbeat_at_s  # type: ignore[attr-defined]  # noqa: SLF001
+        return self.setting.session_timeout_ms / 1_000 - (time.monotonic() - heard_at_s)
+
+    def prepare(self) -> None:
+        """Take in what was committed to the globals."""
+        for record in self._reader.drain():
+            self.globals.apply(record)
+
+    def revoked(self, agent: str) -> None:
+        """The agent's tasks are given up."""
+        for listener in self._on_revoked:
+            listener(agent)
+
+    def fail(self, error: BaseException) -> None:
+        """End with this error."""
+        if not self.ended.done():
+            _log.error("a part of the worker ends", error=f"{type(error).__name__}: {error}")
+            self.ended.set_exception(error)
+
+    def _tell(self, epochs: Sequence[Effects], took_s: float) -> None:
+        for effects in epochs:
+            for table, rows in effects.touched.items():
+                for watcher in self._watchers.get(table, ()):
+                    watcher(effects.task, rows)
+        for listener in self.listeners:
+            listener(epochs, took_s)
