@@ -24,7 +24,10 @@ def begin(
     settings = read_settings()
     options = cluster_options()
     topology, _ = load_file(file_of(config))
-    configure(settings.log, secrets=secrets_of(topology))
+    known = [*secrets_of(topology)]
+    if settings.kafka is not None and settings.kafka.password is not None:
+        known.append(settings.kafka.password)
+    configure(settings.log, secrets=known)
     control = asyncio.run(read_control(options, topology.app))
     folder = data or settings.data
     with Slot.open(folder, slot) if slot else Slot.any(folder) as held:

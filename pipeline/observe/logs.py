@@ -24,7 +24,7 @@ TEXT_SIZE_MAX: Final = 8_000
 
 DEPTH_MAX: Final = 4
 OURS: Final = "tocsin"
-_QUIET: Final = ("uvicorn", "httpx", "httpcore", "aiohttp", "asyncio")
+_QUIET: Final = ("uvicorn", "httpx", "httpcore", "aiohttp", "asyncio", "aiokafka", "faust", "mode")
 """Libraries that tell of each request or start: only their warnings are of interest."""
 
 _SECRET_NAMES: Final = re.compile(

@@ -1,4 +1,4 @@
-"""Producer and TransactionManager: everything that is written goes through an epoch's commit.
+"""Producer and Transactions: everything that is written goes through an epoch's commit.
 
 Overrides of faust.transport.drivers.aiokafka.Producer and faust.transport.consumer (0.15.3):
 
@@ -61,7 +61,7 @@ class Producer(driver.Producer):
         raise UsageError(f"{fut.message.channel} is written in epochs only: emit it from a stage")
 
 
-class TransactionManager(base.TransactionManager):
+class Transactions(base.TransactionManager):
     """Faust's hooks around rebalances and commits, which have nothing left to do."""
 
     async def on_partitions_revoked(self, revoked: Any) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from faust.transport.drivers import aiokafka as driver
 
 from pipeline.hosts.faust.stream.consumer import Consumer
-from pipeline.hosts.faust.stream.producer import Producer, TransactionManager
+from pipeline.hosts.faust.stream.producer import Producer, Transactions
 
 
 class Transport(driver.Transport):
@@ -13,4 +13,4 @@ class Transport(driver.Transport):
 
     Consumer = Consumer
     Producer = Producer
-    TransactionManager = TransactionManager
+    TransactionManager = Transactions
