@@ -15,12 +15,13 @@ from typing import Any, Final, NamedTuple
 
 from pipeline.hosts.faust.client.batches import Place
 from pipeline.hosts.faust.client.codes import Code, name
+from pipeline.hosts.faust.client.describing import Described, describe
 from pipeline.hosts.faust.client.errors import ClientError, Refused, UnknownTopic
 from pipeline.hosts.faust.client.fetching import FETCH, LIST_OFFSETS
 from pipeline.hosts.faust.client.link import UNANSWERED, Link, Patience
 from pipeline.hosts.faust.client.unpack import Corrupt, Headers, Row, unpack
 
-PARTITION_BYTES_MAX: Final = 8 << 20
+PARTITION_BYTES_MAX: Final = 2 << 20
 """What one answer brings of one partition; a single batch that is larger comes nevertheless."""
 
 ANSWER_BYTES_MAX: Final = 32 << 20
@@ -103,6 +104,10 @@ class BulkReader:
     async def partitions(self, topic: str) -> int:
         """How many partitions a topic has. Raises UnknownTopic or Refused."""
         return await self._link.partitions(topic, self._patience_s)
+
+    async def describe(self, topic: str) -> Described:
+        """Which topic the name stands for now. Raises UnknownTopic, Refused, ClientError."""
+        return await describe(self._link, topic, self._patience_s)
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, Bounds]:
         """Where partitions begin, and their true ends as of now. Raises UnknownTopic, Refused,

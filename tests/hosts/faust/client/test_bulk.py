@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
+from aiokafka.errors import TopicAlreadyExistsError
 from aiokafka.structs import TopicPartition
 
 from pipeline.hosts.faust.client.bulk import Bounds, BulkReader, OutOfRange, Stalled, Stretch
+from pipeline.hosts.faust.client.describing import Described
 from pipeline.hosts.faust.client.errors import UnknownTopic
 from tests.kafka import Broker
 from tests.wait import wait_until_async
@@ -161,7 +165,26 @@ async def test_a_topic_that_does_not_exist_is_named(broker: Broker) -> None:
         await reader.partitions("nowhere")
     with pytest.raises(UnknownTopic, match="nowhere"):
         await reader.bounds([("nowhere", 0)])
+    with pytest.raises(UnknownTopic, match="nowhere"):
+        await reader.describe("nowhere")
     await reader.stop()
+
+
+async def test_a_topic_made_anew_is_another(
+    broker: Broker, reader: BulkReader, admin: AIOKafkaAdminClient
+) -> None:
+    name = broker.new_name("again")
+    found: list[Described] = []
+    for retention_ms in ("1000", "86400000"):
+        kept = {"delete.retention.ms": retention_ms}
+        while not found or found[-1].delete_retention_ms != int(retention_ms):
+            with suppress(TopicAlreadyExistsError):
+                await admin.create_topics([NewTopic(name, 3, 1, topic_configs=kept)])
+            found.append(await reader.describe(name))
+        await admin.delete_topics([name])
+    assert {described.partitions for described in found} == {3}
+    assert found[0].topic_id != found[-1].topic_id
+    assert re.fullmatch(r"[\w-]{22}", found[0].topic_id)
 
 
 async def test_several_partitions_and_headers_at_once(
