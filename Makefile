@@ -11,7 +11,7 @@ PYTEST_ARGS ?=
 LOCK_ARGS ?=
 COMPILE = uv pip compile --quiet --universal --generate-hashes --no-header $(LOCK_ARGS)
 
-.PHONY: help run kafka kafka-jars test lint bench schemas docs lock clean
+.PHONY: help run kafka kafka-jars test lint bench bench-kafka schemas docs lock clean
 
 help:
 	@echo 'make run      install into $(VENV) and run the demo (Ctrl-C ends it)'
@@ -19,6 +19,7 @@ help:
 	@echo 'make test     lint, check types and layers, and run all tests that this machine can run'
 	@echo 'make lint     the checks alone: ruff, mypy, import-linter'
 	@echo 'make bench    the benchmarks'
+	@echo 'make bench-kafka  those on Kafka, beside other clients and frameworks (about an hour; ROWS="hop …" some)'
 	@echo 'make schemas  write schemas/*.avsc from the domain'
 	@echo 'make docs     write infra/docs and the picture in the README from topology.yaml and the code'
 	@echo 'make lock     write both locks from pyproject.toml (needs uv; LOCK_ARGS=--upgrade takes newer versions)'
@@ -46,6 +47,9 @@ lint: $(VENV)/.installed-tests
 bench: $(VENV)/.installed-tests
 	@$(BIN)/python -m tests.bench
 
+bench-kafka: $(VENV)/.installed-tests $(VENV)/peers/.installed
+	@$(BIN)/python -m tests.bench.kafka $(ROWS)
+
 schemas: $(VENV)/.installed
 	$(BIN)/python -m pipeline.codec.schemas
 
@@ -65,6 +69,14 @@ $(VENV)/.installed-tests: tests/requirements.lock $(VENV)/.installed
 	$(PIP) install --require-hashes -r requirements.lock -r tests/requirements.lock
 	@touch $@
 
+# Quix Streams pins an older confluent-kafka than the tests use, so it lives apart.
+$(VENV)/peers/.installed: tests/bench/requirements.lock | $(BIN)/python
+	@echo 'Installing the peers of the benchmarks into $(VENV)/peers'
+	@$(BIN)/python -m venv --clear $(VENV)/peers
+	$(VENV)/peers/bin/python -m pip --disable-pip-version-check --no-input install \
+		--require-hashes -r tests/bench/requirements.lock
+	@touch $@
+
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 		echo 'Tocsin needs Python 3.11 or newer, and "$(PYTHON)" is none: install one, or name it:' >&2; \
@@ -82,6 +94,7 @@ lock:
 	$(COMPILE) --group test --constraint requirements.lock \
 		$$(sed -n 's/^\([A-Za-z0-9._-]*\)==[^ ;]* \\$$/--no-emit-package \1/p' requirements.lock) \
 		--output-file tests/requirements.lock
+	$(COMPILE) --python-version 3.11 tests/bench/requirements.in --output-file tests/bench/requirements.lock
 	@sed -e '/^# The following packages were excluded/,$$d' -e '/^$$/d' tests/requirements.lock \
 		> tests/requirements.lock.new && mv tests/requirements.lock.new tests/requirements.lock
 
