@@ -142,7 +142,11 @@ def check_offsets(
         for (topic, partition), end in sorted(ends.items())
         if committed.get((topic, partition), (-1, ""))[0] < end
     ]
-    unnamed = [key for key, (offset, name) in committed.items() if offset > 0 and group not in name]
+    unnamed = [
+        key
+        for key, (offset, name) in committed.items()
+        if offset > 0 and not name.startswith(group)
+    ]
     known = {
         name: offset
         for (_, key), value in changelog.items()

@@ -116,7 +116,9 @@ class Proxy(Struct, kw_only=True):
         link = Link(self, (reader, writer), broker)
         self.links.add(link)
         try:
-            await link.run()
+            # Cancelled when the proxy closes: asyncio's streams would log that as an error.
+            with contextlib.suppress(asyncio.CancelledError):
+                await link.run()
         finally:
             self.links.discard(link)
 
