@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from confluent_kafka import Consumer, KafkaException, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, AlterConfigOpType, ConfigEntry, ConfigResource
 from confluent_kafka.cimpl import NewTopic
 
@@ -19,11 +19,18 @@ def make_topic(
     partitions: int = 4,
     config: Mapping[str, str] | None = None,
     replicas: int = 1,
+    *,
+    is_kept: bool = False,
 ) -> None:
-    """Create a topic and wait until its partitions have leaders."""
+    """Create a topic and wait until its partitions have leaders; `is_kept`: it may be there."""
     admin = AdminClient({"bootstrap.servers": bootstrap})
     wanted = NewTopic(name, partitions, replicas, config=dict(config or {}))
-    admin.create_topics([wanted])[name].result(WITHIN_S)
+    try:
+        admin.create_topics([wanted])[name].result(WITHIN_S)
+    except KafkaException as error:
+        if not is_kept or error.args[0].code() != KafkaError.TOPIC_ALREADY_EXISTS:
+            raise
+        return
     give_up_at_s = time.monotonic() + WITHIN_S
     while True:
         found = admin.list_topics(name, timeout=WITHIN_S).topics[name].partitions
