@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -20,11 +21,15 @@ from pipeline.domain.errors import TocsinError
 from pipeline.domain.journal import JournalRecord
 from pipeline.domain.record import Record
 from pipeline.domain.stage import Event
+from pipeline.domain.store import Checkpoint, Log, Output
 from pipeline.engine import Agent, Globals, Task
 from pipeline.engine.agent import JOURNAL, RESULTS
 from pipeline.hosts.embedded import bases
-from pipeline.hosts.embedded.log import SqliteLog
+from pipeline.hosts.embedded.database import guarded
 from pipeline.hosts.embedded.store import SqliteStore
+
+READ_MAX: Final = 1_000
+"""Records that are read from the log at once."""
 
 Build = Callable[[str, str], Sequence[Agent]]
 """From the hash of a topology.yaml and a slot to its agents; raises UsageError where the file is
@@ -36,7 +41,7 @@ class Replayed(Struct, frozen=True, kw_only=True):
 
     journal: JournalRecord
     digest: str
-    outputs: tuple[tuple[str, str, bytes | None], ...]
+    outputs: tuple[Output, ...]
 
     @property
     def is_equal(self) -> bool:
@@ -49,17 +54,23 @@ class NoWayBack(TocsinError):
 
 
 class Replay:
-    """Past epochs of one database, from the nearest base before `from_ms`, or from the start."""
+    """Past epochs of one log, from the nearest base before `from_ms`, or from the start.
+
+    `is_dense` is False where transactions leave holes between offsets, as on Kafka.
+    """
 
     def __init__(
         self,
-        log: SqliteLog,
+        log: Log,
         build: Build,
         global_types: Mapping[str, type[Event]],
         folder: Path | None,
         from_ms: int,
+        *,
+        is_dense: bool = True,
     ) -> None:
         self._log = log
+        self._is_dense = is_dense
         self._build = build
         self._global_types = global_types
         base = bases.nearest(folder, from_ms) if folder else None
@@ -75,7 +86,7 @@ class Replay:
         Raises NoWayBack where records that an epoch read are no longer kept.
         """
         for number in self._log.partitions(JOURNAL):
-            for record in self._log.scan(JOURNAL, number):
+            for record in self._scan(JOURNAL, number):
                 journal = decode(JournalRecord, record.value or b"")
                 if journal.now_ms > to_ms:
                     break
@@ -85,6 +96,22 @@ class Replay:
                 replayed = self._epoch(journal)
                 if journal.now_ms >= from_ms:
                     yield replayed
+
+    def state(self, task: str) -> tuple[dict[tuple[str, str], bytes], Checkpoint]:
+        """What a task has come to by now: its rows by (table, key), and its checkpoint."""
+        with guarded():
+            rows = self._db.execute(
+                "SELECT name, key, value FROM state JOIN state_tables ON tid = id WHERE task = ?",
+                (task,),
+            ).fetchall()
+        checkpoint = bases.checkpoints(self._db).get(task, Checkpoint())
+        return {(table, key): value for table, key, value in rows}, checkpoint
+
+    def _scan(self, topic: str, partition: int) -> Iterator[Record]:
+        offset = self._log.bounds(topic, partition)[0]
+        while some := self._log.read(topic, partition, offset, READ_MAX):
+            yield from some
+            offset = some[-1].offset + 1
 
     def _epoch(self, journal: JournalRecord) -> Replayed:
         task = self._task(journal)
@@ -100,7 +127,7 @@ class Replay:
         return Replayed(
             journal=journal,
             digest=effects.journal.digest,
-            outputs=tuple((o.topic, o.key, o.value) for o in effects.outputs),
+            outputs=tuple(effects.outputs),
         )
 
     def _task(self, journal: JournalRecord) -> Task:
@@ -121,7 +148,7 @@ class Replay:
         for topic, version in journal.globals.items():
             while known.versions[topic] < version:
                 start = known.versions[topic]
-                records = self._log.read(topic, 0, start, min(1_000, version - start))
+                records = self._log.read(topic, 0, start, min(READ_MAX, version - start))
                 inside = [record for record in records if record.offset < version]
                 for record in inside:
                     known.apply(record)
@@ -141,13 +168,14 @@ class Replay:
             for value in journal.results
         ]
         for segment in journal.segments:
-            found = self._log.read(
-                segment.topic, segment.partition, segment.start, segment.end - segment.start
-            )
+            count_max = segment.end - segment.start
+            read = self._log.read(segment.topic, segment.partition, segment.start, count_max)
+            found = [record for record in read if record.offset < segment.end]
             if (
                 not found
                 or found[0].offset != segment.start
-                or len(found) != segment.end - segment.start
+                or found[-1].offset != segment.end - 1
+                or (self._is_dense and len(found) != count_max)
             ):
                 first = self._log.bounds(segment.topic, segment.partition)[0]
                 raise NoWayBack(
