@@ -53,7 +53,7 @@ _COUNT: Final = (
 )
 
 Results = Callable[[Sequence[AuditRecord]], None]
-"""Told, after each round, what audit said of commands in it."""
+"""Told, after each round, what audit said of commands in it, if anything."""
 
 
 class Follower:
@@ -64,12 +64,13 @@ class Follower:
         database: ViewDatabase,
         log: Log,
         retention_ms: Mapping[str, int],
-        on_results: Results,
+        on_round: Results,
     ) -> None:
         self._database = database
         self._log = log
         self._retention_ms = retention_ms
-        self._on_results = on_results
+        self._on_round = on_round
+        self._offsets: dict[tuple[str, int], int] = {}
         self._nudged = threading.Event()
         self._hurried = threading.Event()
         self._stopping = threading.Event()
@@ -122,51 +123,77 @@ class Follower:
         try:
             self._round()
         except Damaged:
+            self._offsets.clear()
             self._database.rebuild()
             self._round()
 
     def _round(self) -> None:
         results: list[AuditRecord] = []
         for topic, kind in FOLLOWED.items():
-            for partition in self._log.partitions(topic):
-                self._follow(topic, partition, kind, results)
+            while self._follow(topic, kind, results) and not self._stopping.is_set():
+                pass
         self._rounds += 1
         if self._rounds % TRIM_ROUNDS == 0:
             self.trim()
-        if results:
-            self._on_results(results)
+        self._on_round(results)
 
-    def _follow(
-        self, topic: str, partition: int, kind: type[Any], results: list[AuditRecord]
+    def _follow(self, topic: str, kind: type[Any], results: list[AuditRecord]) -> bool:
+        """Write one batch of a topic, of all its partitions together; whether there is more."""
+        records: list[Record] = []
+        following: dict[int, int] = {}
+        is_more = False
+        for partition in self._log.partitions(topic):
+            room = BATCH_RECORDS - len(records)
+            if room <= 0:
+                is_more = True
+                break
+            offset = self._offset(topic, partition)
+            found = self._log.read(topic, partition, offset, room)
+            if found:
+                records += found
+                following[partition] = found[-1].offset + 1
+                is_more = is_more or len(found) == room
+            elif offset and offset > self._log.bounds(topic, partition)[1]:
+                # The log is another one, or an older copy was put back.
+                raise Damaged(f"the view is ahead of {topic}")
+        if records:
+            self._take(topic, kind, records, following, results)
+        return is_more
+
+    def _take(
+        self,
+        topic: str,
+        kind: type[Any],
+        records: Sequence[Record],
+        following: Mapping[int, int],
+        results: list[AuditRecord],
     ) -> None:
-        offset = self._offset(topic, partition)
-        while True:
-            records = self._log.read(topic, partition, offset, BATCH_RECORDS)
-            if not records:
-                if offset and offset > self._log.bounds(topic, partition)[1]:
-                    # The log is another one, or an older copy was put back.
-                    raise Damaged(f"the view is ahead of {topic}")
-                return
-            offset = records[-1].offset + 1
-            with self._database.writing() as connection:
-                try:
-                    results += _write(connection, topic, kind, records)
-                except UnicodeEncodeError:
-                    # Bytes carry no lone surrogates; an event handed over may hold some.
-                    plain = [replace(record, event=None) for record in records]
-                    results += _write(connection, topic, kind, plain)
-                connection.execute(
-                    "INSERT OR REPLACE INTO offsets VALUES (?,?,?)", (topic, partition, offset)
-                )
-            if len(records) < BATCH_RECORDS or self._stopping.is_set():
-                return
+        with self._database.writing() as connection:
+            try:
+                found = _write(connection, topic, kind, records)
+            except UnicodeEncodeError:
+                # Bytes carry no lone surrogates; an event handed over may hold some.
+                plain = [replace(record, event=None) for record in records]
+                found = _write(connection, topic, kind, plain)
+            connection.executemany(
+                "INSERT OR REPLACE INTO offsets VALUES (?,?,?)",
+                [(topic, partition, offset) for partition, offset in following.items()],
+            )
+        results += found
+        for partition, offset in following.items():
+            self._offsets[topic, partition] = offset
 
     def _offset(self, topic: str, partition: int) -> int:
+        known = self._offsets.get((topic, partition))
+        if known is not None:
+            return known
         with self._database.reading() as connection:
             found = connection.execute(
                 "SELECT next FROM offsets WHERE topic = ? AND partition = ?", (topic, partition)
             ).fetchone()
-        return 0 if found is None else int(found[0])
+        offset = 0 if found is None else int(found[0])
+        self._offsets[topic, partition] = offset
+        return offset
 
     def trim(self) -> None:
         """Let go of entries older than their topic keeps them, counted from the newest."""

@@ -12,6 +12,7 @@ from pipeline.domain.audit import AuditRecord
 from pipeline.domain.store import Log
 from pipeline.edge.view.database import MEMORY, ViewDatabase
 from pipeline.edge.view.follower import Follower
+from pipeline.edge.view.held import Held
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -25,7 +26,8 @@ WAITERS_MAX: Final = 10_000
 
 class View:
     """One view of one log. `identity` names the log (the installation): a file that was made
-    from another one is thrown away and rebuilt.
+    from another one is thrown away and rebuilt. `apart_s` is how long after its audit record the
+    incident that a command changed may come: where topics are read one by one (0: never after).
     """
 
     def __init__(
@@ -35,11 +37,13 @@ class View:
         *,
         identity: str = "",
         retention_ms: Mapping[str, int] | None = None,
+        apart_s: float = 0.0,
     ) -> None:
         self._database = ViewDatabase(path, identity)
         self._waiters: dict[str, list[asyncio.Future[AuditRecord]]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
-        self.follower = Follower(self._database, log, retention_ms or {}, self._on_results)
+        self._held = Held(self._database, apart_s)
+        self.follower = Follower(self._database, log, retention_ms or {}, self._on_round)
 
     def start(self) -> None:
         """Begin to follow the log; in the event loop in which commands are waited for."""
@@ -97,10 +101,12 @@ class View:
         if not waiting:
             self._waiters.pop(command_id, None)
 
-    def _on_results(self, results: Sequence[AuditRecord]) -> None:
+    def _on_round(self, results: Sequence[AuditRecord]) -> None:
         """In the follower's thread: hand what came of commands to the loop."""
-        if self._waiters and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._tell, results)
+        wanted = [record for record in results if record.command_id in self._waiters]
+        shown = self._held.shown(wanted)
+        if shown and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._tell, shown)
 
     def _tell(self, results: Sequence[AuditRecord]) -> None:
         for record in results:

@@ -10,6 +10,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from confluent_kafka import Producer
@@ -80,14 +81,13 @@ async def test_a_key_lies_where_every_kafka_client_puts_it(broker: Broker) -> No
         places = await appender.append([alert(topic, key) for key in keys])
         await appender.append([Output(topic=topic, key="", value=b"any") for _ in range(14)])
     theirs: dict[str, int] = {}
+
+    def delivered(_error: object, message: Any) -> None:
+        theirs[message.key().decode()] = message.partition()
+
     producer = Producer({"bootstrap.servers": broker.bootstrap, "partitioner": "murmur2_random"})
     for key in keys:
-        producer.produce(
-            topic,
-            b"",
-            key,
-            on_delivery=lambda _, m: theirs.update({m.key().decode(): m.partition()}),
-        )
+        producer.produce(topic, b"", key, on_delivery=delivered)
     producer.flush(20)
     assert {key: place[1] for key, place in zip(keys, places, strict=True)} == theirs
     keyless = Counter(m.partition() for m in read_all(broker.bootstrap, topic) if m.key() is None)
