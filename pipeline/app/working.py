@@ -89,7 +89,8 @@ def build(working: Working, clock: Clock, metrics: Metrics) -> tuple[Worker, Del
         slot_id=working.slot.id,
         globals={name: types[name] for name in compose.global_topics(topology)},
     )
-    worker = Worker(setting, chosen(compose.agents(topology, wires), working.agents), clock.now_ms)
+    agents = chosen(compose.agents(topology, wires), working.agents)
+    worker = Worker(setting, agents, clock.now_ms, working.slot)
     measures = Measures(metrics)
     worker.listeners.append(measures.commit)
     client = Client()

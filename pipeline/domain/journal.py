@@ -20,7 +20,7 @@ class JournalRecord(Struct, frozen=True, kw_only=True):
     `results` are the answers of receivers that entered the epoch, encoded: they stand on no
     topic. `globals` is the next offset of each global's topic. `digest` is the hex BLAKE2b
     of the outputs and changes, `topology` the hash of the rules, `slot` the worker's name for this
-    run, which outbox entries carry.
+    run, which outbox entries carry. `is_burial`: its one record was dead-lettered unrun.
     """
 
     task: str
@@ -33,3 +33,4 @@ class JournalRecord(Struct, frozen=True, kw_only=True):
     slot: str = ""
     digest: str = ""
     outputs: int = 0
+    is_burial: bool = False

@@ -38,6 +38,9 @@ from pipeline.engine.wakes import Due, Wakes
 FATAL: Final = (StoreError, EpochRefused, MemoryError, OSError)
 """Faults of the machine, never of an event: they end the epoch and the process."""
 
+KILLS: Final = "kills"
+"""The reason of the dead letter of an event that ended the process each time it ran."""
+
 RAISED: Final = "raised"
 """The reason of a dead letter whose event, or wake, made a stage raise."""
 
@@ -96,6 +99,8 @@ class Task:
             topic: _decoder(kind) for topic, kind in agent.reads.items()
         }
         self._decoders[RESULTS] = _decode_result
+        # Where bytes are as they came, none at all is a producer's mistake, and no tombstone.
+        self._raw = frozenset(topic for topic, kind in agent.reads.items() if kind is RawAlert)
         self._may_refuse = may_refuse
         self._raised: deque[bool] = deque(maxlen=RAISED_WINDOW)
         self._open: tuple[Checkpoint, list[bool]] | None = None
@@ -131,6 +136,15 @@ class Task:
             self.rollback()
             raise
 
+    def bury(self, record: Record, now_ms: int) -> Effects:
+        """Dead-letter one record unrun, as an epoch: the process died each time it ran."""
+        if self._open is not None:
+            raise RuntimeError(f"{self.name}: the last epoch is neither committed nor rolled back")
+        self._epoch.now_ms = max(now_ms, self._checkpoint.now_ms)
+        self._epoch.at(record)
+        self._chain.dead_letter(KILLS, "the process died whenever this event ran", -1, "")
+        return self._close([record], [], [True], is_burial=True)
+
     def committed(self) -> None:
         """The host has committed the Effects: they are the state now."""
         if self._open is None:
@@ -160,7 +174,7 @@ class Task:
         due, fates = self._run_due(self._plain)
         at, process, decoders = self._epoch.at, self._chain.process, self._decoders
         for record in batch:
-            if record.value is None and record.event is None:
+            if record.value is None and record.event is None and record.topic not in self._raw:
                 continue
             at(record)
             process(decoders[record.topic](record))
@@ -170,7 +184,7 @@ class Task:
     def _attempt_apart(self, batch: Sequence[Record]) -> tuple[list[Due], list[bool]]:
         due, fates = self._run_due(self._with_savepoint)
         for record in batch:
-            if record.value is None and record.event is None:
+            if record.value is None and record.event is None and record.topic not in self._raw:
                 continue
             self._epoch.at(record)
             step = partial(self._decode_and_run, record)
@@ -260,7 +274,14 @@ class Task:
             if incident is not None:
                 epoch.weigh(INCIDENTS_TOPIC, incident)
 
-    def _close(self, batch: Sequence[Record], due: list[Due], fates: list[bool]) -> Effects:
+    def _close(
+        self,
+        batch: Sequence[Record],
+        due: list[Due],
+        fates: list[bool],
+        *,
+        is_burial: bool = False,
+    ) -> Effects:
         raised = sum(fates)
         lately = sum((*self._raised, *fates)) if raised else 0
         if self._may_refuse and lately > RAISED_MAX:
@@ -291,6 +312,7 @@ class Task:
             slot=self.agent.slot,
             digest=digest(epoch.outputs, changes),
             outputs=len(epoch.outputs),
+            is_burial=is_burial,
         )
         self._open = (checkpoint, fates)
         return Effects(

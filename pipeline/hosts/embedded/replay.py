@@ -121,7 +121,9 @@ class Replay:
                 f" ends with {task.checkpoint.epoch}: choose a later --from"
             )
         self._look_up(self._globals[journal.task], journal)
-        effects = task.run(self._inputs(journal), journal.now_ms)
+        inputs = self._inputs(journal)
+        now_ms = journal.now_ms
+        effects = task.bury(inputs[0], now_ms) if journal.is_burial else task.run(inputs, now_ms)
         self._stores[journal.task].write(effects.changes, effects.checkpoint)
         task.committed()
         return Replayed(

@@ -18,6 +18,7 @@ from pipeline.engine import Agent, Effects, Globals
 from pipeline.hosts.faust.setting import Setting
 from pipeline.hosts.faust.state.globals import GlobalReader
 from pipeline.hosts.faust.stream.app import AgentApp
+from pipeline.hosts.faust.stream.hosted import CrashBook
 
 Listener = Callable[[Sequence[Effects], float], None]
 """Called after each commit with its epochs and how long it took as a whole, in seconds."""
@@ -29,11 +30,19 @@ _log = structlog.get_logger("tocsin.worker")
 
 
 class Worker:
-    """Runs agents on Kafka. All of its methods belong to the event loop it was started on."""
+    """Runs agents on Kafka. All of its methods belong to the event loop it was started on.
+
+    `crashes` notes what runs: an event that ends the process each time is dead-lettered for that.
+    """
 
     def __init__(
-        self, setting: Setting, agents: Sequence[Agent], now_ms: Callable[[], int]
+        self,
+        setting: Setting,
+        agents: Sequence[Agent],
+        now_ms: Callable[[], int],
+        crashes: CrashBook | None = None,
     ) -> None:
+        self.crashes = crashes
         self.setting = setting
         self.globals = Globals(setting.globals)
         self.now_ms = now_ms

@@ -17,6 +17,7 @@ from pipeline.engine import Agent, Globals
 from pipeline.hosts.faust.setting import Setting
 from pipeline.hosts.faust.stream.commit import Committer
 from pipeline.hosts.faust.stream.epochs import Epochs
+from pipeline.hosts.faust.stream.hosted import CrashBook
 from pipeline.hosts.faust.stream.tables import TaskTable, TaskTables
 from pipeline.hosts.faust.stream.transport import Transport
 
@@ -30,6 +31,11 @@ class Shared(Protocol):
     @property
     def globals(self) -> Globals:
         """The globals as tasks look them up."""
+        ...
+
+    @property
+    def crashes(self) -> CrashBook | None:
+        """Who notes what runs; None: nobody does."""
         ...
 
     def prepare(self) -> None:

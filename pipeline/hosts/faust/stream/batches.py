@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, Final
 
 from pipeline.domain.record import Record
-from pipeline.hosts.faust.stream.hosted import Batch, Hosted
+from pipeline.hosts.faust.stream.hosted import Batch, Hosted, position
 from pipeline.hosts.faust.stream.records import read
 
 EPOCH_RECORDS_MAX: Final = 2_000
@@ -58,7 +58,9 @@ class Fetched:
         limit, size_bytes = self.limit, EPOCH_BYTES_MAX
         batches = []
         for partition, hosted in tasks.items():
-            allowed = 1 if hosted.is_single else limit
+            advice = hosted.advice()
+            is_due = hosted.task.next_due_ms <= now_ms
+            allowed = limit if advice.kind == "batch" else int(not is_due)
             records = list(islice(hosted.results, max(allowed, 0)))
             limit -= len(records)
             if size_bytes > 0:
@@ -67,8 +69,11 @@ class Fetched:
                 )
                 records += taken
                 limit, size_bytes = limit - len(taken), size_bytes - taken_bytes
-            if records or hosted.task.next_due_ms <= now_ms:
-                batches.append(Batch(hosted, records, now_ms))
+            if records or is_due:
+                kind = advice.kind
+                if kind == "bury" and [position(one) for one in records] != [advice.event]:
+                    kind = "single"
+                batches.append(Batch(hosted, records, now_ms, kind))
         return batches
 
     def _take(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal, Protocol
 
 import msgspec
 
@@ -12,11 +13,35 @@ from pipeline.domain.call import CallResult
 from pipeline.domain.record import Record
 from pipeline.engine import Effects, Task
 from pipeline.engine.agent import RESULTS
+from pipeline.hosts.faust.state.crashes import Advice
 from pipeline.hosts.faust.state.memory import ChangelogMemory
 from pipeline.hosts.faust.state.rocks import RocksStore
 
+BATCH: Final = Advice()
+"""What a task runs of which no crash is known."""
+
 TaskStore = RocksStore | ChangelogMemory
 """A Store that knows its position in the changelog."""
+
+
+class CrashBook(Protocol):
+    """Who notes what runs, so that the next start knows what ended the process: a Slot."""
+
+    def advice(self, task: str, offsets: Mapping[str, int]) -> Advice:
+        """Whether the task runs a batch or a single event from here on, or buries one."""
+        ...
+
+    def begin(self, task: str, offsets: Mapping[str, int], event: str = "") -> None:
+        """The task is about to run from these offsets on (`event`: one alone)."""
+        ...
+
+    def end(self, task: str) -> None:
+        """The task ran."""
+        ...
+
+    def buried(self, task: str) -> None:
+        """The dead letter of the event that was to be buried is committed."""
+        ...
 
 
 class Hosted:
@@ -24,19 +49,32 @@ class Hosted:
 
     `following` is the next offset of each of its topics that no committed epoch has read: our own
     record, since a consumer's position runs ahead of it. `results` wait until they are committed.
+    `crashes` notes what runs (None: nobody does).
     """
 
-    def __init__(self, task: Task, store: TaskStore, following: dict[str, int]) -> None:
+    def __init__(
+        self,
+        task: Task,
+        store: TaskStore,
+        following: dict[str, int],
+        crashes: CrashBook | None = None,
+    ) -> None:
         self.task = task
         self.store = store
         self.following = following
+        self.crashes = crashes
         self.results: deque[Record] = deque()
-        self.is_single = False
 
     @property
     def partition(self) -> int:
         """The partition number of all of its topics."""
         return self.task.partition
+
+    def advice(self) -> Advice:
+        """Whether to run a batch or a single event next, or to bury one."""
+        if self.crashes is None:
+            return BATCH
+        return self.crashes.advice(self.task.name, self.following)
 
     def queue(self, result: CallResult) -> None:
         """What a receiver answered enters the task's next epoch."""
@@ -52,13 +90,25 @@ class Hosted:
         )
 
 
+def position(record: Record) -> str:
+    """Where an event stands, as crash books note it."""
+    return f"{record.topic}:{record.partition}:{record.offset}"
+
+
 class Batch:
     """What one task runs as its next epoch; it travels through Faust as one message."""
 
-    def __init__(self, hosted: Hosted, records: Sequence[Record], now_ms: int) -> None:
+    def __init__(
+        self,
+        hosted: Hosted,
+        records: Sequence[Record],
+        now_ms: int,
+        kind: Literal["batch", "single", "bury"] = "batch",
+    ) -> None:
         self.hosted = hosted
         self.records = records
         self.now_ms = now_ms
+        self.kind = kind
         self.outcome: Effects | BaseException | None = None
         self.cpu_us = 0.0
 
@@ -66,11 +116,21 @@ class Batch:
         """Run the task. What it raises is kept for the epoch: an agent that raises would be
         restarted by Faust, seconds later, with its message acknowledged.
         """
-        started_ns = time.thread_time_ns()
+        hosted, started_ns = self.hosted, time.thread_time_ns()
+        task, crashes = hosted.task, hosted.crashes
+        event = position(self.records[0]) if self.kind == "single" and self.records else ""
+        if crashes is not None:
+            crashes.begin(task.name, hosted.following, event)
         try:
-            self.outcome = self.hosted.task.run(self.records, self.now_ms)
+            self.outcome = (
+                task.bury(self.records[0], self.now_ms)
+                if self.kind == "bury"
+                else task.run(self.records, self.now_ms)
+            )
         except BaseException as error:  # noqa: BLE001  (the epoch decides what it means)
             self.outcome = error
+        if crashes is not None:
+            crashes.end(task.name)
         self.cpu_us = (time.thread_time_ns() - started_ns) / 1_000
 
     @property
@@ -97,6 +157,8 @@ class Batch:
     def committed(self) -> None:
         """The epoch is committed and in the store."""
         self.hosted.task.committed()
+        if self.kind == "bury" and self.hosted.crashes is not None:
+            self.hosted.crashes.buried(self.hosted.task.name)
         for segment in self.ran.journal.segments:
             self.hosted.following[segment.topic] = segment.end
         for _ in self.ran.journal.results:

@@ -161,7 +161,7 @@ class Takeover(Service):
             hosted = before  # nobody else had it meanwhile: its cache and its results still count
         else:
             task = Task(app.definition, partition, store, app.shared.globals)
-            hosted = Hosted(task, store, {})
+            hosted = Hosted(task, store, {}, app.shared.crashes)
         hosted.following = {
             topic: _next_offset(hosted.task, topic, partition, committed, first)
             for topic in app.definition.reads

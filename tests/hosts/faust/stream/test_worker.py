@@ -1,6 +1,7 @@
 """A worker on a real broker: exact over restarts, rebalances, poison and wakes."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -116,7 +117,7 @@ async def test_the_tables_can_be_looked_at_and_not_written(crew: Crew) -> None:
     await crew.write(*records(70))
     async with crew.working() as worker:
         await crew.wait_for(70)
-        table = worker.apps["tally"].tables["counts"]
+        table: Any = worker.apps["tally"].tables["counts"]
         await wait_until_async(lambda: len(table) == 7, what="all keys are committed")
         assert table["k0"].count == 10
         assert "k1" in table
