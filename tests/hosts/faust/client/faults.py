@@ -90,7 +90,7 @@ def _add_partitions(struct: Any, code: int) -> tuple[Any, ...]:
 
 
 def _offset_commit(struct: Any, code: int) -> tuple[Any, ...]:
-    topics = [
+    topics: list[Any] = [
         (topic, [(place[0], code, {}) for place in places], {})
         for topic, places, _ in struct.topics
     ]

@@ -7,6 +7,7 @@ import math
 import time
 
 import pytest
+from confluent_kafka.admin import AdminClient
 
 from pipeline.hosts.faust.client.codes import Code
 from pipeline.hosts.faust.client.errors import Fenced
@@ -24,6 +25,13 @@ def group(broker: Broker) -> str:
 
 def partitions(consumer: EpochConsumer) -> set[int]:
     return {place.partition for place in consumer.assignment()}
+
+
+def members(broker: Broker, group: str) -> list[str]:
+    """Whom the coordinator counts as members."""
+    admin = AdminClient({"bootstrap.servers": broker.bootstrap})
+    described = admin.describe_consumer_groups([group])[group].result(30)
+    return [member.member_id for member in described.members]
 
 
 async def test_a_restart_keeps_partitions_and_generation_of_a_slot(
@@ -59,12 +67,14 @@ async def test_of_two_processes_with_one_slot_the_older_ends(
 
 
 async def test_who_was_silent_for_too_long_does_not_join_again(
-    topic: str, group: str, new_consumer: NewConsumer, faults: Faults
+    broker: Broker, topic: str, group: str, new_consumer: NewConsumer, faults: Faults
 ) -> None:
     consumer = await new_consumer(topic, group, "slot-1", session_timeout_ms=1_000)
     joined = faults.sent[JOIN_GROUP]
-    held = asyncio.get_running_loop().create_task(asyncio.sleep(1.5))
-    faults.hold(HEARTBEAT, held)  # as in a process that was stopped for as long
+    silence = asyncio.get_running_loop().create_future()
+    faults.hold(HEARTBEAT, silence)  # as in a process that is stopped
+    await wait_until_async(lambda: not members(broker, group), what="the session to end")
+    silence.set_result(None)
     lost = await wait_until_async(lambda: consumer.lost, what="the loss to be noticed")
     assert "UNKNOWN_MEMBER_ID" in str(lost)
     with pytest.raises((Fenced, Lost)):
@@ -151,6 +161,7 @@ async def test_heartbeats_outlive_a_coordinator_that_moves(
     await wait_until_async(lambda: faults.sent[HEARTBEAT] > sent + 3, what="heartbeats")
     await wait_until_async(lambda: consumer.last_heartbeat_at_s > proven_s, what="a proof")
     consumer.check()
+    assert len(consumer.assignment()) == 4
 
 
 async def test_positions_start_from_what_the_group_committed(

@@ -62,6 +62,8 @@ async def test_fencing_an_id_that_nobody_ever_had_does_no_harm(
     await fence({"bootstrap_servers": broker.bootstrap}, unused)
     producer = await new_producer(unused)
     await producer.commit({}, {(topic, 0): 1}, anybody)
+    found = await stable_offsets(producer._link.client, anybody.group, [(topic, 0)])
+    assert found == {(topic, 0): (1, unused)}
 
 
 async def test_a_new_group_has_no_offsets(topic: str, new_producer: NewProducer) -> None:
