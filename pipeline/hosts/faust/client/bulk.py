@@ -30,6 +30,10 @@ ANSWER_BYTES_MAX: Final = 32 << 20
 WAIT_MS: Final = 200
 """So long a broker waits for the first byte where there is nothing to be read."""
 
+PAUSE_FIRST_S: Final = 0.02
+PAUSE_MAX_S: Final = 0.5
+"""Between two rounds of which neither brought anything, not even that there is nothing."""
+
 _READ_UNCOMMITTED: Final = 0
 _READ_COMMITTED: Final = 1
 _LATEST: Final = -1
@@ -82,15 +86,23 @@ class BulkReader:
     """Reads partitions that it is told, from offsets that it is told. One event loop's own.
 
     `options` are aiokafka's arguments for the connection; `patience_s` is how long a partition
-    may give nothing before reading it is given up.
+    may give nothing before reading it is given up. `partition_bytes_max` is what is worked on at
+    once: smaller where other threads want the interpreter too.
     """
 
     def __init__(
-        self, options: Mapping[str, Any], *, patience_s: float = 30.0, with_headers: bool = False
+        self,
+        options: Mapping[str, Any],
+        *,
+        patience_s: float = 30.0,
+        with_headers: bool = False,
+        partition_bytes_max: int = PARTITION_BYTES_MAX,
     ) -> None:
         self._link = Link(options, request_timeout_ms=int(patience_s * 1000))
         self._patience_s = patience_s
         self._with_headers = with_headers
+        self._partition_bytes_max = partition_bytes_max
+        self._pause_s = PAUSE_FIRST_S
         self._complaints: dict[Place, str] = {}
 
     async def start(self) -> None:
@@ -133,8 +145,11 @@ class BulkReader:
         found: dict[Place, Stretch] = {}
         for answer in await asyncio.gather(*asked):
             found |= answer
-        if not found:
-            await asyncio.sleep(0.02)
+        if found:
+            self._pause_s = PAUSE_FIRST_S
+        else:
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(self._pause_s * 2, PAUSE_MAX_S)
         return found
 
     async def read(self, place: Place, start: int, until: int) -> AsyncIterator[Stretch]:
@@ -197,7 +212,7 @@ class BulkReader:
         topics: dict[str, list[tuple[int, int, int, int, int]]] = {}
         for (topic, partition), offset in positions.items():
             topics.setdefault(topic, []).append(
-                (partition, _UNKNOWN_EPOCH, offset, _CONSUMER, PARTITION_BYTES_MAX)
+                (partition, _UNKNOWN_EPOCH, offset, _CONSUMER, self._partition_bytes_max)
             )
         call = FETCH(
             _CONSUMER,

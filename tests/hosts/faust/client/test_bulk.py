@@ -209,14 +209,16 @@ async def test_several_partitions_and_headers_at_once(
 
 
 async def test_many_answers_make_one_partition(
-    reader: BulkReader, writer: AIOKafkaProducer, topic: str, monkeypatch: pytest.MonkeyPatch
+    broker: Broker, writer: AIOKafkaProducer, topic: str
 ) -> None:
-    monkeypatch.setattr("pipeline.hosts.faust.client.bulk.PARTITION_BYTES_MAX", 2_000)
     names = [f"key-{number:05d}" for number in range(2_000)]
     for start in range(0, 2_000, 500):
         await commit(writer, topic, names[start : start + 500])
         await abort(writer, topic, names[:50])
+    reader = BulkReader({"bootstrap_servers": broker.bootstrap}, partition_bytes_max=2_000)
+    await reader.start()
     stretches = await read(reader, topic)
+    await reader.stop()
     assert len(stretches) > 2
     assert keys(stretches) == names
 

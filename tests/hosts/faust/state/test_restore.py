@@ -145,14 +145,11 @@ async def test_a_topic_made_anew_sets_the_store_aside(broker: Broker, tmp_path: 
             store.close()
 
 
-async def test_many_stretches_give_what_one_would(
-    broker: Broker, open_store: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("pipeline.hosts.faust.client.bulk.PARTITION_BYTES_MAX", 3_000)
+async def test_many_stretches_give_what_one_would(broker: Broker, open_store: Open) -> None:
     topic = await new_topic(broker, "log")
     model: dict[str, bytes] = {}
     seen: list[Progress] = []
-    async with writing(broker) as writer, reading(broker) as reader:
+    async with writing(broker) as writer, reading(broker, bytes_max=3_000) as reader:
         for epoch in range(1, 30):
             changes: dict[tuple[str, str], bytes | None] = {
                 ("t", str((epoch * 17 + n * 3) % 101)): None if n == 4 else b"%d" % epoch

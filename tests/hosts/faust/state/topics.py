@@ -28,9 +28,12 @@ async def new_topic(broker: Broker, prefix: str, partitions: int = 1) -> str:
 
 
 @asynccontextmanager
-async def reading(broker: Broker, patience_s: float = 20) -> AsyncIterator[BulkReader]:
+async def reading(
+    broker: Broker, patience_s: float = 20, bytes_max: int = 1_000_000
+) -> AsyncIterator[BulkReader]:
     """A BulkReader for the length of a block."""
-    reader = BulkReader({"bootstrap_servers": broker.bootstrap}, patience_s=patience_s)
+    options = {"bootstrap_servers": broker.bootstrap}
+    reader = BulkReader(options, patience_s=patience_s, partition_bytes_max=bytes_max)
     await reader.start()
     try:
         yield reader
