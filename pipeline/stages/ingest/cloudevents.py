@@ -57,19 +57,20 @@ _MEMBERS: Final = frozenset({"data", "data_base64"})
 
 def is_cloudevent(headers: Mapping[str, str]) -> bool:
     """Whether headers say so, in either mode and binding."""
-    return (
-        headers.get("content-type", "").startswith("application/cloudevents")
-        or "ce-specversion" in headers
-        or "ce_specversion" in headers
-    )
+    return _is_structured(headers) or "ce-specversion" in headers or "ce_specversion" in headers
+
+
+def _is_structured(headers: Mapping[str, str]) -> bool:
+    """Media types know no case; on HTTP a batch is `application/cloudevents-batch`."""
+    return headers.get("content-type", "").lower().startswith("application/cloudevents")
 
 
 def parse_cloudevents(
     body: bytes, headers: Mapping[str, str], rules: Rules, parse: Parse
 ) -> Parsed:
     """Read one event or a batch; `parse` reads their data."""
-    is_structured = headers.get("content-type", "").startswith("application/cloudevents")
-    if not is_structured and ("ce-id" in headers or "ce_id" in headers):
+    is_structured = _is_structured(headers)
+    if not is_structured and any(name.startswith(("ce-", "ce_")) for name in headers):
         return _binary(body, headers, rules, parse)
     if body.lstrip()[:1] != b"[":
         event = read(_ONE, body)

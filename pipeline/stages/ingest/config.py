@@ -25,7 +25,15 @@ FIELD_NAMES: Final = (
 )
 """Fields of an alert that may be taken from labels and that may identify it."""
 
-FORMATS: Final = ("native", "alertmanager", "alertmanager-v2", "alertmanager-events", "cloudevents")
+FORMATS: Final = (
+    "native",
+    "alertmanager",
+    "alertmanager-v2",
+    "alertmanager-events",
+    "cloudevents",
+    "avro",
+    "confluent",
+)
 """Formats that are always there; a generic source cannot be named like one of them."""
 
 DEFAULT_ALIASES: Final = {

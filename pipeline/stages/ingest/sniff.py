@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 from pipeline.domain.deadletter import Rejected
+from pipeline.stages.ingest.avro import is_confluent, is_single_object
 from pipeline.stages.ingest.cloudevents import is_cloudevent
 from pipeline.stages.ingest.reading import read
 
@@ -21,6 +22,10 @@ def sniff(value: bytes, headers: Mapping[str, str]) -> str:
     """
     if is_cloudevent(headers):
         return "cloudevents"
+    if is_single_object(value):
+        return "avro"
+    if is_confluent(value, headers):
+        return "confluent"
     if value.lstrip()[:1] == b"[":
         found = read(_MEMBERS, value)
         if isinstance(found, Rejected) or not found:

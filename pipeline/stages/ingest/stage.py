@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from pipeline.domain.deadletter import Rejected
 from pipeline.domain.ids import digest64
 from pipeline.domain.raw import RawAlert
-from pipeline.domain.record import FORMAT, IDEMPOTENCY, Origin
+from pipeline.domain.record import DEFAULT_TENANT, FORMAT, IDEMPOTENCY, Origin
 from pipeline.domain.stage import Context, Event, TableSpec
 from pipeline.domain.wiring import Wiring
 from pipeline.stages.ingest.config import IngestConfig
 from pipeline.stages.ingest.draft import Draft
 from pipeline.stages.ingest.normalise import normalise
 from pipeline.stages.ingest.parse import parse
-from pipeline.stages.ingest.reasons import CUT_BY_SENDER, SKIPPED
+from pipeline.stages.ingest.reasons import CUT_BY_SENDER, EMPTY, NO_TENANT, SKIPPED
 from pipeline.stages.ingest.sniff import sniff
 
 NAME: Final = "ingest"
 REJECTED_MAX: Final = 10
+
+WRITTEN_MS_MIN: Final = 1_000_000_000_000
+"""2001: a record from before is one whose producer gave no time, or one in seconds."""
+
+_TENANT: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,99}").fullmatch
+"""As topology.yaml takes them: of any other no person could ask anything."""
 
 
 class Ingest:
@@ -34,8 +41,15 @@ class Ingest:
 
     def process(self, event: RawAlert, ctx: Context) -> None:
         """Forward each alert of a record, and each member that is refused."""
-        origin, headers = ctx.origin, event.headers
+        origin = ctx.origin
+        verdict = unfit(event, origin.tenant)
+        if verdict is not None:
+            ctx.forward(verdict)
+            return
+        headers = event.headers if FORMAT in event.headers else lower(event.headers)
         timestamp_ms = event.timestamp_ms or ctx.timestamp_ms
+        if not WRITTEN_MS_MIN <= timestamp_ms <= ctx.now_ms + self._config.skew_max:
+            timestamp_ms = 0  # a foreign producer's clock: the epoch's stands in
         format_name = headers.get(FORMAT) or sniff(event.value, headers)
         parsed = parse(event.value, format_name, headers, self._config, timestamp_ms or ctx.now_ms)
         key = headers.get(IDEMPOTENCY, "")
@@ -63,6 +77,21 @@ class Ingest:
 
     def wake(self, key: str, ctx: Context) -> None:
         """Nothing here waits."""
+
+
+def unfit(event: RawAlert, tenant: str) -> Rejected | None:
+    """Why a record is refused before anyone looks for alerts in it, or None."""
+    if tenant != DEFAULT_TENANT and not _TENANT(tenant):
+        detail = f"the header `tenant` says {tenant[:100]!r}: give it at most 100 of a-z, 0-9 and -"
+        return Rejected(reason=NO_TENANT, detail=detail)
+    if not event.value:
+        return Rejected(reason=EMPTY, detail="the record has no value, so it tells of no alert")
+    return None
+
+
+def lower(headers: Mapping[str, str]) -> Mapping[str, str]:
+    """Headers of a foreign producer, which may write `Content-Type`."""
+    return {name.lower(): value for name, value in headers.items()} if headers else headers
 
 
 def alert_id(draft: Draft, key: str, origin: Origin) -> str:

@@ -11,7 +11,7 @@ from pipeline.domain.ids import fingerprint
 from pipeline.domain.wiring import Wiring
 from pipeline.stages.enrich import build as build_enrich
 from pipeline.stages.ingest import build as build_ingest
-from tests.chain import Chain
+from tests.chain import START_MS, Chain
 
 LOOKUPS: dict[str, dict[str, Any]] = {"services": {}, "changes": {}}
 
@@ -133,8 +133,14 @@ def test_alerts_that_the_sender_cut_off_are_told() -> None:
 @pytest.mark.parametrize(
     ("value", "headers", "reason"),
     [
-        (b"\xc3\x01avro", {}, "not_json"),
-        (b"", {}, "not_json"),
+        (b"\xc3\x01avro", {}, "not_avro"),
+        (b"\x00\x00\x00\x00\x07body", {}, "not_avro"),
+        (b"\x00\x00\x00\x00", {}, "not_json"),
+        (b"", {}, "empty"),
+        (b"", {"ce_id": "7", "ce_source": "s", "ce_type": "t", "ce_specversion": "1.0"}, "empty"),
+        (b"{}", {"ce_specversion": "1.0"}, "invalid"),
+        (b'{"name":"a","status":"firing"}', {"tenant": "Red Team"}, "no_tenant"),
+        (b'{"name":"a","status":"firing"}', {"tenant": "\ufffd\ufffd"}, "no_tenant"),
         (b"{}", {}, "invalid"),
         (b"{}", {"format": "nosuch"}, "unknown_format"),
         (b"[" * 100_000, {}, "too_deep"),
@@ -158,3 +164,34 @@ def test_a_redelivered_cloudevent_has_the_same_id() -> None:
     first, second = intake.outputs("alerts")
     assert first.alert_id == second.alert_id
     assert first.alert_id.startswith("k-")
+
+
+def test_a_record_without_a_value_is_no_tombstone() -> None:
+    intake = chain()
+    record = intake.record("raw-alerts", "k", b"")
+    record.value = None
+    intake.run([record, intake.record("raw-alerts", "k", b'{"name":"a","status":"firing"}')])
+    (letter,) = intake.outputs("dead-letters")
+    assert (letter.reason, letter.value) == ("empty", b"")
+    assert len(intake.outputs("alerts")) == 1
+
+
+@pytest.mark.parametrize(
+    "written_at_ms", [-1, 0, 1_700_000_000, -(2**62), 2**62, START_MS + 3_600_000]
+)
+def test_the_clock_of_a_foreign_producer_is_not_believed(written_at_ms: int) -> None:
+    intake = chain()
+    raw = b'{"name":"a","status":"firing"}'
+    intake.send("raw-alerts", "", raw, at_ms=written_at_ms)
+    (alert,) = intake.outputs("alerts")
+    assert alert.received_at_ms == alert.starts_at_ms == intake.now_ms
+
+
+def test_headers_of_foreign_producers_are_read_in_any_case() -> None:
+    intake = chain()
+    event = {"specversion": "1.0", "id": "1", "source": "s", "type": "t.firing"}
+    raw = json.dumps(event | {"data": {"name": "a"}}).encode()
+    headers = {"Content-Type": "Application/CloudEvents+JSON; charset=utf-8", "Source": "bridge"}
+    intake.send("raw-alerts", "", raw, headers)
+    (alert,) = intake.outputs("alerts")
+    assert (alert.name, alert.source) == ("a", "s")
