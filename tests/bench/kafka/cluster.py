@@ -71,6 +71,14 @@ class Topics:
             made.result()
         self._made += names
 
+    def make_missing(self, *names: str) -> None:
+        """Make topics that every worker needs, where nobody has; they stay."""
+        known = self._admin.list_topics(timeout=10).topics
+        missing = [NewTopic(name, 1, 1) for name in names if name not in known]
+        if missing:
+            for made in self._admin.create_topics(missing).values():
+                made.result()
+
     def delete(self, *names: str) -> None:
         """Delete topics: a run writes gigabytes."""
         if names:

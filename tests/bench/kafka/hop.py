@@ -102,6 +102,7 @@ class Course:
 
     def __init__(self, bootstrap: str, distinct: int, partitions: int = PARTITIONS) -> None:
         self.topics = cluster.Topics(bootstrap, partitions)
+        self.topics.make_missing("dead-letters", "journal")
         self._distinct = distinct
         self._inputs: dict[tuple[bool, int], str] = {}
 

@@ -61,10 +61,12 @@ def agent(job: Job) -> Agent:
 
 def setting(job: Job, slot: str = "bench") -> Setting:
     """A worker on the job's broker, in the job's folder."""
+    folder = Path(job.folder) / slot
+    folder.mkdir(exist_ok=True)
     return Setting(
         app=job.name,
         options={"bootstrap_servers": job.bootstrap},
-        folder=Path(job.folder) / slot,
+        folder=folder,
         slot_id=slot,
         store="memory" if "memory" in job.option else "rocksdb",
     )
