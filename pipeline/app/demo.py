@@ -117,7 +117,7 @@ class Demo:
             on_ready(url)
 
         serving = Serving(
-            embedded=self._embedded,
+            behind=self._embedded,
             host=self._host,
             port=self._port,
             token=None,

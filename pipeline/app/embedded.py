@@ -20,7 +20,9 @@ from pipeline.app.upkeep.measures import Measures
 from pipeline.app.upkeep.upkeep import Parts, Upkeep
 from pipeline.domain.call import CallResult
 from pipeline.domain.notification import Receipt
+from pipeline.domain.secret import Secret
 from pipeline.domain.wiring import Wiring
+from pipeline.edge.deps import Deps
 from pipeline.edge.view import View
 from pipeline.hosts.clock import Clock
 from pipeline.hosts.embedded import rules
@@ -150,6 +152,25 @@ class Embedded:
     def ended(self) -> asyncio.Future[None]:
         """Done when the runner's thread has ended; with its error if it failed."""
         return self.runner.ended
+
+    def deps(self, token: Secret | None) -> Deps:
+        """What the application at the front needs, under the rules of this moment."""
+        topology = self.topology
+        return Deps(
+            appender=self.runner,
+            now_ms=self.clock.now_ms,
+            ingest=topology.sections["ingest"],
+            installation=self.installation,
+            version=version("tocsin"),
+            tenants={name: spec.tokens for name, spec in topology.tenants.items()},
+            operator_token=token,
+            readiness=self.complaints,
+            metrics=self.metrics.render,
+            count=self.metrics.count,
+            view=self.view,
+            topology=topology,
+            try_receiver=self.try_receiver,
+        )
 
     def complaints(self) -> list[str]:
         """What speaks against sending work here now; empty: ready."""

@@ -1,4 +1,4 @@
-"""Serving: an Embedded with its edge, from `ready` until a signal; SIGHUP reloads the rules."""
+"""Serving: an edge and what stands behind it, from `ready` until a signal; SIGHUP reloads rules."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import structlog
 from msgspec import Struct
 
-from pipeline.app.embedded import Embedded
+from pipeline.domain.errors import TocsinError
 from pipeline.domain.secret import Secret
 from pipeline.edge.deps import Deps
 from pipeline.edge.server import build, serve
-from pipeline.hosts.embedded.folder import SERVER
+from pipeline.hosts.embedded.folder import SERVER, Folder
 from pipeline.topology.declared import Topology
 
 Reload = Callable[[], tuple[Topology, str] | None]
@@ -34,10 +33,42 @@ SHOW_CURSOR: Final = b"\x1b[?25h\n"
 _log: Final = structlog.get_logger("tocsin.app")
 
 
+class Behind(Protocol):
+    """What stands behind an edge: the whole of Tocsin, or its way to Kafka. What it raises at the
+    start, and what `ended` comes to, ends the process.
+    """
+
+    @property
+    def folder(self) -> Folder | None:
+        """Where `server.json` is written; None: nowhere."""
+        ...
+
+    @property
+    def ended(self) -> asyncio.Future[None]:
+        """Done when a part has ended by itself; with its error if it failed."""
+        ...
+
+    async def start(self) -> None:
+        """Begin."""
+        ...
+
+    async def stop(self) -> None:
+        """Answer who waits, and let go of what was taken."""
+        ...
+
+    async def reload(self, topology: Topology, text: str) -> None:
+        """Go on under other rules. Raises TocsinError where it goes on under the old ones."""
+        ...
+
+    def deps(self, token: Secret | None) -> Deps:
+        """What the application at the front needs, under the rules of this moment."""
+        ...
+
+
 class Serving(Struct, kw_only=True):
     """What is to be served where. `on_ready` is given the URL once requests are taken."""
 
-    embedded: Embedded
+    behind: Behind
     host: str
     port: int
     token: Secret | None
@@ -50,22 +81,22 @@ async def serve_until_signalled(serving: Serving) -> None:
 
     Raises what ended a part of Tocsin by itself.
     """
-    embedded = serving.embedded
+    behind = serving.behind
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, _stop, stopping)
-    await embedded.start()
+    await behind.start()
     face = Face(_edge(serving))
     reloads: set[asyncio.Task[None]] = set()  # a task that nobody holds may be collected
     loop.add_signal_handler(signal.SIGHUP, lambda: _begin_reload(serving, face, reloads))
-    embedded.ended.add_done_callback(lambda _: stopping.set())
+    behind.ended.add_done_callback(lambda _: stopping.set())
     try:
         await serve(face, serving.host, serving.port, lambda url: _ready(serving, url), stopping)
     finally:
-        await embedded.stop()
-    if embedded.ended.done():
-        embedded.ended.result()
+        await behind.stop()
+    if behind.ended.done():
+        behind.ended.result()
 
 
 def _stop(stopping: asyncio.Event) -> None:
@@ -91,25 +122,7 @@ class Face:
 
 
 def _edge(serving: Serving) -> Any:
-    embedded = serving.embedded
-    topology = embedded.topology
-    return build(
-        Deps(
-            appender=embedded.runner,
-            now_ms=embedded.clock.now_ms,
-            ingest=topology.sections["ingest"],
-            installation=embedded.installation,
-            version=version("tocsin"),
-            tenants={name: spec.tokens for name, spec in topology.tenants.items()},
-            operator_token=serving.token,
-            readiness=embedded.complaints,
-            metrics=embedded.metrics.render,
-            count=embedded.metrics.count,
-            view=embedded.view,
-            topology=topology,
-            try_receiver=embedded.try_receiver,
-        )
-    )
+    return build(serving.behind.deps(serving.token))
 
 
 def _begin_reload(serving: Serving, face: Face, reloads: set[asyncio.Task[None]]) -> None:
@@ -122,14 +135,16 @@ async def _reload(serving: Serving, face: Face) -> None:
     try:
         found = serving.reload()
         if found is not None:
-            await serving.embedded.reload(*found)
+            await serving.behind.reload(*found)
             face.app = _edge(serving)
+    except TocsinError as error:
+        _log.error("not reloaded, the old rules stay", why=str(error))
     except Exception:  # noqa: BLE001  (what runs goes on; a person must hear of it)
         _log.exception("the reload failed")
 
 
 def _ready(serving: Serving, url: str) -> None:
-    folder = serving.embedded.folder
+    folder = serving.behind.folder
     if folder is not None:
         text = json.dumps({"url": url, "pid": os.getpid()})
         (folder.path / SERVER).write_text(text, encoding="utf-8")

@@ -25,6 +25,16 @@ def is_loopback(host: str) -> bool:
     return host in ("localhost", "::1") or host.startswith("127.")
 
 
+def guarded_address(listen: str, *, has_token: bool) -> tuple[str, int]:
+    """As `address`, where nobody from outside may come in without a token. Raises UsageError."""
+    host, port = address(listen)
+    if not has_token and not is_loopback(host):
+        raise UsageError(
+            f"{host} can be reached from outside: set TOCSIN_TOKEN, or listen on 127.0.0.1"
+        )
+    return host, port
+
+
 @contextmanager
 def listening(where: str) -> Iterator[None]:
     """Turn the system's refusal of an address into a sentence. Raises Busy or UsageError."""

@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "run": Entry("run:run", RUNNING, "Run the pipeline until Ctrl-C; --demo shows a storm."),
     "simulator": Entry("simulator:simulator", RUNNING, "Serve a PagerDuty of one's own."),
     "kafka": Entry("kafka:app", RUNNING, "Run a local Kafka: start, fetch, status, stop."),
+    "serve": Entry("serve:serve", RUNNING, "Serve the edge on Kafka; start more to scale."),
     "worker": Entry("worker:worker", RUNNING, "Run agents on Kafka; start more to scale."),
     "send": Entry("send:send", RUNNING, "Send alerts: one from flags, or many from a file."),
     "incidents": Entry("incidents:incidents", INCIDENTS, "List incidents; --watch keeps looking."),

@@ -13,7 +13,7 @@ import structlog
 
 from pipeline.app.embedded import Embedded
 from pipeline.app.serving import Serving, serve_until_signalled
-from pipeline.cli.addresses import address, is_loopback, listening
+from pipeline.cli.addresses import address, guarded_address, is_loopback, listening
 from pipeline.cli.rules import file_of, load_file
 from pipeline.domain.errors import UsageError
 from pipeline.hosts.embedded.folder import Folder
@@ -42,11 +42,7 @@ def start(*, listen: str, data: Path | None, config: Path | None, is_dry: bool) 
     topology, text = load_file(path)
     known = [*secrets_of(topology), *([settings.token] if settings.token else [])]
     configure(settings.log, secrets=known)
-    host, port = address(listen or settings.listen)
-    if not is_loopback(host) and settings.token is None:
-        raise UsageError(
-            f"{host} can be reached from outside: set TOCSIN_TOKEN, or listen on 127.0.0.1"
-        )
+    host, port = guarded_address(listen or settings.listen, has_token=settings.token is not None)
     embedded = Embedded(
         topology,
         Folder(data or settings.data),
@@ -55,11 +51,11 @@ def start(*, listen: str, data: Path | None, config: Path | None, is_dry: bool) 
         is_dry=is_dry,
     )
     serving = Serving(
-        embedded=embedded,
+        behind=embedded,
         host=host,
         port=port,
         token=settings.token,
-        reload=lambda: _reload(path),
+        reload=lambda: reload_file(path),
         on_ready=lambda url: print(f"ready {url}", flush=True),
     )
     _run(serve_until_signalled(serving), f"{host}:{port}")
@@ -100,7 +96,8 @@ def run_loop(serving: Coroutine[Any, Any, None]) -> None:
         runner.run(serving)
 
 
-def _reload(path: Path) -> tuple[Topology, str] | None:
+def reload_file(path: Path) -> tuple[Topology, str] | None:
+    """What a file declares now; None where it does not lint, which is logged."""
     try:
         return load_file(path)
     except TopologyError as error:

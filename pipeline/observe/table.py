@@ -71,6 +71,8 @@ TABLE: Final[tuple[MetricSpec, ...]] = (
     _counter("reasons", "decisions", "Decisions by their reason.", "stage", "reason"),
     _counter("dead_letters", "events", "Events that could not be processed.", "agent", "reason"),
     _gauge("lag_records", "records", "Records that a task has yet to read.", "task"),
+    _gauge("view_lag_seconds", "seconds", "How long ago an edge on Kafka knew all there was."),
+    _gauge("appends_waiting", "records", "Records that Kafka has yet to acknowledge."),
     _gauge("task_halted", "bool", "1 while a task stands still: too many events raise.", "task"),
     _gauge("wakes_late_seconds", "seconds", "How long the oldest due timer has been waiting."),
     _gauge("clock_jump_seconds", "seconds", "The wall clock is off by this; it is not followed."),

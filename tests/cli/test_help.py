@@ -27,7 +27,7 @@ CALLS = [
     *((name,) for name in COMMANDS),
     *((name, below) for name, names in GROUPS.items() for below in names),
 ]
-SERVING = ("run", "simulator", "kafka start")
+SERVING = ("run", "serve", "simulator", "kafka start", "worker")
 HEAVY = ("rich", "httpx", "litestar", "msgspec", "yaml", "asyncio", "sqlite3", "pipeline.engine")
 
 

@@ -47,7 +47,10 @@ _log: Final = structlog.get_logger("tocsin.edge.kafka")
 
 
 class KafkaLog:
-    """Follows `topics`. `on_news` is called from its thread when there is something to take."""
+    """Follows `topics`. `on_news` is called from its thread when there is something to take.
+
+    `fault` says why nothing is followed any more, which only a bug can bring about.
+    """
 
     def __init__(self, options: Mapping[str, Any], topics: Sequence[str]) -> None:
         self._options = options
@@ -62,6 +65,7 @@ class KafkaLog:
         self._is_failing = False
         self.on_news: Callable[[], None] = lambda: None
         self.identity = ""
+        self.fault = ""
 
     async def start(self) -> None:
         """Connect and learn the topics; `identity` then tells these from others of their names.
@@ -113,6 +117,12 @@ class KafkaLog:
             oldest_s = min((tail.current_at_s for tail in self._tails.values()), default=0.0)
         return max(0.0, time.monotonic() - oldest_s)
 
+    def silent_s(self) -> float:
+        """So long ago a broker has answered for the partition that was answered for longest ago."""
+        with self._lock:
+            oldest_s = min((tail.answered_at_s for tail in self._tails.values()), default=0.0)
+        return max(0.0, time.monotonic() - oldest_s)
+
     def _tail(self, topic: str, partition: int) -> Tail:
         try:
             return self._tails[topic, partition]
@@ -133,6 +143,7 @@ class KafkaLog:
                 self._ready.set_exception(_told(error))
             else:
                 _log.exception("the log is not followed any more")
+                self.fault = f"the view does not follow Kafka any more: {error}; restart this edge"
 
     async def _follow(self) -> None:
         self._wanted = asyncio.Event()
@@ -186,6 +197,7 @@ class KafkaLog:
                 partition=place[1],
                 first=bounds[place].first,
                 end=bounds[place].next,
+                answered_at_s=now_s,
                 current_at_s=now_s,
             )
             for place in places
