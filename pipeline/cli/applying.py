@@ -12,11 +12,16 @@ if TYPE_CHECKING:
 
 
 def cluster_options() -> dict[str, Any]:
-    """How the cluster of TOCSIN_KAFKA_BOOTSTRAP is reached. Raises UsageError without it."""
+    """How the cluster of TOCSIN_KAFKA_BOOTSTRAP is reached, once it lets us in.
+
+    Raises UsageError where none is named, Unreachable with what is in the way.
+    """
+    import asyncio
     import logging
 
     from pipeline.domain.errors import UsageError
     from pipeline.settings import read_settings
+    from pipeline.topology.apply import check_reach
     from pipeline.topology.cluster import client_options
 
     cluster = read_settings().kafka
@@ -27,6 +32,7 @@ def cluster_options() -> dict[str, Any]:
         )
     # The client logs what the error that it leads to says better.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    asyncio.run(check_reach(cluster))
     return client_options(cluster)
 
 

@@ -15,8 +15,8 @@ from aiokafka.protocol.admin import (
 
 from pipeline.topology.apply.connection import Connection
 from pipeline.topology.apply.errors import ClusterError, refused
-from pipeline.topology.apply.requests import AlterPartitionReassignments, IncrementalAlterConfigs
-from pipeline.topology.apply.spread import spread
+from pipeline.topology.apply.replicas import replicate
+from pipeline.topology.apply.requests import IncrementalAlterConfigs
 from pipeline.topology.desired import State, Topic
 from pipeline.topology.plan import Action, Kind
 
@@ -116,25 +116,7 @@ async def _add_partitions(connection: Connection, topics: Mapping[str, Topic]) -
 
 
 async def _replicate(connection: Connection, topics: Mapping[str, Topic]) -> None:
-    """Ask for more or fewer replicas; they are copied in the background."""
-    doing = "changing the number of replicas"
-    found = await connection.metadata(list(topics), doing)
-    brokers = sorted(each[0] for each in found.brokers)
-    replicas = {
-        name: spread(
-            {each[1]: list(each[3]) for each in partitions}, brokers, topics[name].replication
-        )
-        for _code, name, _is_internal, partitions in found.topics
-    }
-    response = await connection.ask(AlterPartitionReassignments(replicas, TIMEOUT_MS), doing)
-    if response.error_code:
-        raise refused(response.error_code, response.error_message, doing)
-    rows = [
-        (f"{name} {partition}", code, text)
-        for name, partitions, _tags in response.responses
-        for partition, code, text, _partition_tags in partitions
-    ]
-    _check(rows, "replication", doing)
+    await replicate(connection, {name: topic.replication for name, topic in topics.items()})
 
 
 async def _destroy(connection: Connection, topics: Sequence[str]) -> None:

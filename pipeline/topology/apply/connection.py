@@ -17,7 +17,9 @@ from aiokafka.conn import create_conn
 from aiokafka.protocol.admin import ApiVersionRequest
 from aiokafka.protocol.metadata import MetadataRequest
 
-from pipeline.topology.apply.errors import ClusterError, Unreachable, said
+from pipeline.topology.apply.errors import ClusterError, NoAnswer, said
+from pipeline.topology.cluster import Cluster
+from pipeline.topology.reach import reach
 
 Options = Mapping[str, Any]
 """Keyword arguments of aiokafka's clients: `bootstrap_servers`, `security_protocol` and so on."""
@@ -83,7 +85,7 @@ class Connection:
 
 @asynccontextmanager
 async def connected(options: Options) -> AsyncIterator[Connection]:
-    """A connection to the cluster. Raises Unreachable or NotAuthorised, saying which it is."""
+    """A connection to the cluster. Raises NoAnswer; `check_reach` would say why."""
     client = AIOKafkaClient(
         **{"request_timeout_ms": REQUEST_TIMEOUT_MS, "client_id": "tocsin-topology", **options}
     )
@@ -91,30 +93,14 @@ async def connected(options: Options) -> AsyncIterator[Connection]:
         try:
             await client.bootstrap()
         except _FAULTS as error:
-            raise await _diagnosed(client, options) from error
+            where = ", ".join(f"{host}:{port}" for host, port, _ in client.hosts)
+            why = "`tocsin topology plan` says why"
+            raise NoAnswer(f"no Kafka lets us in at {where}: {why}") from error
         yield Connection(client)
     finally:
         await client.close()
 
 
-async def _diagnosed(client: AIOKafkaClient, options: Options) -> ClusterError:
-    """Why no broker could be reached: the client only logs it."""
-    chosen = {key: value for key, value in options.items() if key != "bootstrap_servers"}
-    where = ", ".join(f"{host}:{port}" for host, port, _ in client.hosts)
-    why = "no address is given"
-    for host, port, _ in client.hosts:
-        try:
-            made = await create_conn(
-                host, port, **{"request_timeout_ms": REQUEST_TIMEOUT_MS, **chosen}
-            )
-        except (errors.KafkaConnectionError, OSError, TimeoutError) as error:
-            why = str(error) or "no answer in time"
-        except errors.KafkaError as error:
-            return said(error, f"connecting to {host}:{port}")
-        else:
-            made.close()
-            why = "it was away for a moment: try again"
-    return Unreachable(
-        f"no Kafka can be reached at {where}: {why} (name another with TOCSIN_KAFKA_BOOTSTRAP; "
-        "`tocsin kafka start` starts one on this machine)"
-    )
+async def check_reach(cluster: Cluster) -> None:
+    """Return when the cluster lets us in. Raises reach.Unreachable, saying what is in the way."""
+    await reach(cluster, create_conn, MetadataRequest([]))

@@ -13,7 +13,7 @@ class ClusterError(TocsinError):
     """The cluster could not be asked or would not do it; nothing is half done that `plan` hides."""
 
 
-class Unreachable(ClusterError):
+class NoAnswer(ClusterError):
     """No broker answers: try again later, or correct the address."""
 
 
@@ -59,7 +59,7 @@ def said(error: BaseException, doing: str) -> ClusterError:
         )
     if isinstance(error, errors.BrokerResponseError):
         return ClusterError(f"the cluster refuses {doing}: {why}")
-    return Unreachable(f"the cluster does not answer while {doing}: {why}")
+    return NoAnswer(f"the cluster does not answer while {doing}: {why}")
 
 
 def refused(code: int, text: str | None, doing: str) -> ClusterError:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from aiokafka import AIOKafkaConsumer, TopicPartition, errors
 
 from pipeline.topology.apply.connection import Connection, Options
-from pipeline.topology.apply.errors import Unreachable, said
+from pipeline.topology.apply.errors import NoAnswer, said
 
 POLL_MS: Final = 500
 SILENT_POLLS_MAX: Final = 60
@@ -59,7 +59,7 @@ async def records_of(connection: Connection, options: Options, topic: str) -> As
             batches = await consumer.getmany(*left, timeout_ms=POLL_MS)
             silent = 0 if batches else silent + 1
             if silent > SILENT_POLLS_MAX:
-                raise Unreachable(f"{topic} does not come to its end: is a broker away?")
+                raise NoAnswer(f"{topic} does not come to its end: is a broker away?")
             for records in batches.values():
                 for record in records:
                     yield record

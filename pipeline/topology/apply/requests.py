@@ -1,7 +1,8 @@
 """Requests of Kafka's protocol that aiokafka 0.14 lacks.
 
-Shapes: Apache Kafka, IncrementalAlterConfigsRequest.json (KIP-339, api key 44) and
-AlterPartitionReassignmentsRequest.json (KIP-455, api key 45).
+Shapes: Apache Kafka, IncrementalAlterConfigsRequest.json (KIP-339, api key 44),
+AlterPartitionReassignmentsRequest.json and ListPartitionReassignmentsRequest.json (KIP-455, api
+keys 45 and 46).
 """
 
 from __future__ import annotations
@@ -162,3 +163,67 @@ class AlterPartitionReassignments(Request[AlterPartitionReassignmentsRequestV0])
     def build(self, request_struct_class: type[AlterPartitionReassignmentsRequestV0]) -> Any:
         """The one version that there is."""
         return request_struct_class(self._timeout_ms, self._topics, {})
+
+
+class ListPartitionReassignmentsResponseV0(Response):
+    """The partitions whose replicas are being added or taken away."""
+
+    API_KEY = 46
+    API_VERSION = 0
+    SCHEMA = Schema(
+        ("throttle_time_ms", Int32),
+        ("error_code", Int16),
+        ("error_message", CompactString("utf-8")),
+        (
+            "topics",
+            CompactArray(
+                ("name", CompactString("utf-8")),
+                (
+                    "partitions",
+                    CompactArray(
+                        ("partition_index", Int32),
+                        ("replicas", CompactArray(Int32)),
+                        ("adding_replicas", CompactArray(Int32)),
+                        ("removing_replicas", CompactArray(Int32)),
+                        ("tags", TaggedFields),
+                    ),
+                ),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    )
+
+
+class ListPartitionReassignmentsRequestV0(RequestStruct):
+    """Of some partitions, or of all."""
+
+    FLEXIBLE_VERSION = True
+    API_KEY = 46
+    API_VERSION = 0
+    RESPONSE_TYPE = ListPartitionReassignmentsResponseV0
+    SCHEMA = Schema(
+        ("timeout_ms", Int32),
+        (
+            "topics",
+            CompactArray(
+                ("name", CompactString("utf-8")),
+                ("partition_indexes", CompactArray(Int32)),
+                ("tags", TaggedFields),
+            ),
+        ),
+        ("tags", TaggedFields),
+    )
+
+
+class ListPartitionReassignments(Request[ListPartitionReassignmentsRequestV0]):
+    """Ask for all partitions of the cluster whose replicas are being changed."""
+
+    API_KEY = 46
+
+    def __init__(self, timeout_ms: int) -> None:
+        self._timeout_ms = timeout_ms
+
+    def build(self, request_struct_class: type[ListPartitionReassignmentsRequestV0]) -> Any:
+        """The one version that there is."""
+        return request_struct_class(self._timeout_ms, None, {})

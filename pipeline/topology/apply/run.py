@@ -55,21 +55,22 @@ async def apply(
 ) -> Control:
     """Do what was planned and publish the topology, whose file has this text.
 
-    Nothing is done where the plan is another one by now, or another apply is under way. May be
-    interrupted and run again. Raises ClusterError.
+    What is done already is left out; nothing is done where something else has to be by now, and
+    nothing published where another apply is under way. May be interrupted and run again. Raises
+    ClusterError.
     """
     wanted = desired(topology, replication)
     async with connected(options) as connection:
         now = await _prospect(connection, options, topology, wanted)
-        if now.actions != tuple(planned):
+        if any(each not in planned for each in now.actions):
             raise ClusterError("the cluster has changed since the plan was made: plan again")
-        todo = done(planned, allowed)
+        todo = done(now.actions, allowed)
         await act(connection, wanted, todo)
         if not any(each.kind == "publish" for each in todo):
             return await control_of(connection, options, topology.app)
         async with publishing(options, topology.app) as publisher:
             before = await control_of(connection, options, topology.app)
-            if before.applied not in ("", _before(planned), topology.hash):
+            if before.applied not in ("", _before(todo), topology.hash):
                 raise ClusterError("somebody else has applied a topology meanwhile: plan again")
             gone = {each.topic for each in todo if each.kind == "destroy"}
             owned = (before.owned | wanted.owned) - gone
