@@ -1,4 +1,4 @@
-"""Plays a story in YAML on the embedded host: given alerts, when time passes, then pages.
+"""Plays a story in YAML on a host with a virtual clock: given alerts, when time passes, then pages.
 
 story: what it shows, one sentence
 topology: what differs from the built-in one (a mapping; optional); nothing is grouped unless it
@@ -35,9 +35,9 @@ Parts are mappings: what they name must be so, what they do not name may be anyt
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 import yaml
@@ -53,8 +53,12 @@ from pipeline.domain.notification import Notification
 from pipeline.domain.secret import Secret
 from pipeline.domain.silence import Silence
 from pipeline.domain.sink import Delivered, Refused, Retry
+from pipeline.domain.stage import Event
+from pipeline.domain.store import Output
 from pipeline.domain.units import Duration
-from pipeline.hosts.embedded.driver import Driver
+from pipeline.engine import Agent
+from pipeline.hosts.embedded.driver import Answer, Driver
+from pipeline.topology.declared import Topology
 from pipeline.topology.load import load
 
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
@@ -66,6 +70,63 @@ BASE: Mapping[str, Any] = {
 }
 
 
+class World(Protocol):
+    """A host on which a story plays. Each act ends when nothing is left to do at its instant."""
+
+    now_ms: int
+
+    def send(
+        self,
+        topic: str,
+        key: str,
+        value: Event | bytes | None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        """Append one record."""
+        ...
+
+    def append(self, outputs: Sequence[Output]) -> None:
+        """Append records together."""
+        ...
+
+    def advance(self, by: str | int) -> None:
+        """Move the clock; each wake on the way runs at its own instant."""
+        ...
+
+    def restart(self, agents: Sequence[Agent], down_ms: int = 0) -> None:
+        """Go on with another run of the worker, so much later."""
+        ...
+
+    def read(self, topic: str) -> list[Any]:
+        """The events that came onto a topic since the last `read` of it."""
+        ...
+
+    def table(self, name: str) -> dict[str, Any]:
+        """The committed rows of one table."""
+        ...
+
+
+Opening = Callable[[Topology, Sequence[Agent], Answer], World]
+"""Starts a host for a topology whose receivers answer so."""
+
+
+class Embedded(Driver):
+    """The embedded host as a World."""
+
+    def restart(self, agents: Sequence[Agent], down_ms: int = 0) -> None:
+        """Go on with another run of the worker, so much later."""
+        self.now_ms += down_ms
+        self.host.replace_agents(agents)
+        self.settle()
+
+
+def embedded(topology: Topology, agents: Sequence[Agent], answer: Answer) -> Embedded:
+    """The embedded host in memory."""
+    types = compose.event_types(topology)
+    known = compose.global_topics(topology)
+    return Embedded(agents, types=types, globals_=known, answer=answer)
+
+
 def _stated(topology: Mapping[str, Any]) -> dict[str, Any]:
     """A topology without what groups by default, so that a story states all that matters."""
     correlate = {"rules": [], "dependency": None, **topology.get("correlate", {})}
@@ -74,11 +135,11 @@ def _stated(topology: Mapping[str, Any]) -> dict[str, Any]:
     return {**BASE, **topology, "correlate": correlate}
 
 
-class Player:
-    """One story being played."""
+class Play:
+    """One story being played. `more` goes into its topology beside what it says itself."""
 
-    def __init__(self, story: Mapping[str, Any]) -> None:
-        text = yaml.safe_dump(_stated(story.get("topology") or {}))
+    def __init__(self, story: Mapping[str, Any], opening: Opening, more: Mapping[str, Any]) -> None:
+        text = yaml.safe_dump({**more, **_stated(story.get("topology") or {})})
         self.topology = load(text, "story", _secret)
         self._is_dry = bool(story.get("dry_run"))
         self._alerts: dict[str, Alert] = {}
@@ -87,12 +148,7 @@ class Player:
         self.pages: list[str] = []
         self.calls = 0
         self._slots = 0
-        self.driver = Driver(
-            self._agents(),
-            types=compose.event_types(self.topology),
-            globals_=compose.global_topics(self.topology),
-            answer=self._answer,
-        )
+        self.driver = opening(self.topology, self.agents(), self._answer)
         for entry in story.get("services") or ():
             service = msgspec.convert(entry, Service)
             self.driver.send("services", service.name, service)
@@ -108,7 +164,8 @@ class Player:
                 expected, found = getattr(self, f"expect_{word}")(what)
                 assert found == expected, f"step {number}, {word}: {found} is not {expected}"
 
-    def _agents(self) -> Any:
+    def agents(self) -> list[Agent]:
+        """The agents of another run of the worker."""
         self._slots += 1
         slot = compose.DRY if self._is_dry else "slot"
         wires = compose.wiring(self.topology, INSTALLATION, slot=f"{slot}{self._slots}")
@@ -163,7 +220,12 @@ class Player:
 
     def do_storm(self, what: Mapping[str, Any]) -> None:
         """The same alert of as many instances, at once."""
-        self.do_alerts([{**what["alert"], "instance": f"i{n}"} for n in range(what["count"])])
+        alerts = [{**what["alert"], "instance": f"i{n}"} for n in range(what["count"])]
+        bodies = [json.dumps(self._native(alert)).encode() for alert in alerts]
+        headers = {"format": "native"}
+        self.driver.append(
+            [Output(topic="raw-alerts", key="", value=body, headers=headers) for body in bodies]
+        )
 
     def do_post(self, what: Mapping[str, Any]) -> None:
         """Bytes as a foreign producer writes them; without a format they are sniffed."""
@@ -232,13 +294,11 @@ class Player:
 
     def do_restart(self, _: Any) -> None:
         """A new run of the worker goes on from the same state."""
-        self.driver.host.replace_agents(self._agents())
-        self.driver.settle()
+        self.driver.restart(self.agents())
 
     def do_sleep(self, by: str) -> None:
         """The worker is down for a while, and then starts anew."""
-        self.driver.now_ms += Duration.parse(by)
-        self.do_restart({})
+        self.driver.restart(self.agents(), down_ms=Duration.parse(by))
 
     def expect_pages(self, expected: list[str]) -> tuple[Any, Any]:
         """All calls taken since the last `pages`, in order."""
@@ -299,6 +359,15 @@ class Player:
         matching = [i for i in self._incidents() if i.title == title]
         assert matching, f"no incident {title!r}: {[i.title for i in self._incidents()]}"
         return matching[-1]
+
+
+class Player(Play):
+    """One story being played on the embedded host."""
+
+    driver: Embedded
+
+    def __init__(self, story: Mapping[str, Any]) -> None:
+        super().__init__(story, embedded, {})
 
 
 def _secret(reference: str) -> Secret:
