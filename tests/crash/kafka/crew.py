@@ -41,10 +41,12 @@ class Member:
         self.process: subprocess.Popen[bytes] | None = None
         self.is_wanted = True
         self.not_before_s = 0.0
+        self.log_start = 0
         self.lock = threading.Lock()
 
     def launch(self) -> None:
         """Start the process; what it says goes to its log."""
+        self.log_start = self.log.stat().st_size if self.log.exists() else 0
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *self.start.arguments()],
@@ -73,10 +75,10 @@ class Member:
         return state.rpartition(")")[2].split()[0] in "Tt"
 
     def said(self) -> list[str]:
-        """The lines of its log, those of former processes of it too."""
+        """The lines that its present or last process has said."""
         if not self.log.exists():
             return []
-        return self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return self.log.read_bytes()[self.log_start :].decode(errors="replace").splitlines()
 
 
 class Crew:
@@ -160,8 +162,7 @@ class Crew:
 
     def is_ready(self, name: str) -> bool:
         """Whether the process that runs has said so."""
-        lines = [line for line in self.members[name].said() if line in {"starts", "ready"}]
-        return bool(self.pid(name)) and lines[-1:] == ["ready"]
+        return bool(self.pid(name)) and "ready" in self.members[name].said()
 
     def pid(self, name: str) -> int:
         """The process of a worker; 0 where none is alive."""

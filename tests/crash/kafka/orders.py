@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Iterable, Iterator
+from itertools import count
 from typing import Final
 
 from msgspec import Struct, field
@@ -44,10 +45,10 @@ class Expected(Struct):
     wakes: dict[str, str] = field(default_factory=dict)
 
 
-def orders(seed: int, count: int, keys: int) -> Iterator[tuple[str, bytes]]:
-    """(key, JSON) of `count` inputs; a few keys are hot, as a storm of alerts is."""
+def orders(seed: int, keys: int) -> Iterator[tuple[str, bytes]]:
+    """(key, JSON) of inputs without end; a few keys are hot, as a storm of alerts is."""
     rng = random.Random(seed)
-    for number in range(count):
+    for number in count():
         key = f"k{int(keys * rng.random() ** 2):05d}"
         dice = rng.random()
         order: dict[str, object] = {"id": f"{number:07d}", "value": rng.randrange(1_000_000)}

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +16,14 @@ from msgspec import Struct
 from tests.crash.kafka import oracle
 from tests.crash.kafka.crew import KILLED
 from tests.crash.kafka.faults import Faults
+from tests.crash.kafka.feed import Feed
 from tests.crash.kafka.oracle import Complaint
 from tests.crash.kafka.orders import orders
 from tests.crash.kafka.reading import Watching
 from tests.crash.kafka.schedule import Numbers, schedule
 from tests.crash.kafka.start import Dump
 from tests.crash.kafka.verdict import Evidence, flows, judge, topics
-from tests.crash.kafka.world import APP, Feed, World
+from tests.crash.kafka.world import APP, World
 from tests.wait import wait_until
 
 REST_S: Final = 120.0
@@ -52,6 +54,7 @@ class Outcome(Struct, kw_only=True):
     """What came of a run."""
 
     seed: int
+    events: int
     complaints: list[Complaint]
     done: dict[str, int]
     missed: list[str]
@@ -76,19 +79,20 @@ class Wanted(Struct, frozen=True):
 
     counts: dict[str, int]
 
-    def lacking(self, watching: Watching) -> dict[str, int]:
-        """By topic how much is not there yet."""
+    def lacking(self, watching: Watching, topics: Sequence[str] = ()) -> dict[str, int]:
+        """By topic, of these or of all, how much is not there yet."""
         return {
-            topic: count - watching.count(topic)
-            for topic, count in self.counts.items()
-            if watching.count(topic) < count
+            topic: self.counts[topic] - watching.count(topic)
+            for topic in topics or self.counts
+            if watching.count(topic) < self.counts[topic]
         }
 
 
 def wanted(seed: int, events: int, keys: int) -> Wanted:
     """What these orders must come to."""
     kinds = Counter(
-        msgspec.json.decode(value).get("kind", "plain") for _, value in orders(seed, events, keys)
+        msgspec.json.decode(value).get("kind", "plain")
+        for _, value in islice(orders(seed, keys), events)
     )
     rows = kinds["plain"] + kinds["wake"]
     return Wanted(
@@ -102,10 +106,12 @@ def wanted(seed: int, events: int, keys: int) -> Wanted:
     )
 
 
-def evidence(world: World, watching: Watching, partitions: int) -> tuple[Evidence, list[Complaint]]:
+def evidence(
+    world: World, watching: Watching, partitions: int, held_s: float = HELD_S
+) -> tuple[Evidence, list[Complaint]]:
     """What the workers hold, once every partition of every agent is held by one of them."""
     found: list[Dump] = []
-    give_up_at_s = time.monotonic() + HELD_S
+    give_up_at_s = time.monotonic() + held_s
     held = 0
 
     def complete() -> bool:
@@ -114,7 +120,7 @@ def evidence(world: World, watching: Watching, partitions: int) -> tuple[Evidenc
         held = sum(len(dump.held.get(flow.agent, ())) for flow in flows(APP) for dump in found)
         return held == partitions * len(flows(APP)) or time.monotonic() > give_up_at_s
 
-    wait_until(complete, what="each partition has its worker", deadline_s=HELD_S + 60)
+    wait_until(complete, what="each partition has its worker", deadline_s=held_s + 60)
     complaints = []
     if held != partitions * len(flows(APP)):
         complaints.append(Complaint("held", f"held: the workers hold {held} partitions at rest"))
@@ -133,13 +139,15 @@ def evidence(world: World, watching: Watching, partitions: int) -> tuple[Evidenc
     return left, complaints
 
 
-def come_to_rest(world: World, want: Wanted, watching: Watching) -> list[Complaint]:
+def come_to_rest(
+    world: World, want: Wanted, watching: Watching, rest_s: float = REST_S
+) -> list[Complaint]:
     """Wait until all is done and no transaction is open; what speaks against it."""
-    give_up_at_s = time.monotonic() + REST_S
+    give_up_at_s = time.monotonic() + rest_s
     wait_until(
         lambda: not want.lacking(watching) or time.monotonic() > give_up_at_s,
         what="the stream comes to rest",
-        deadline_s=REST_S + 5,
+        deadline_s=rest_s + 5,
     )
     lacking = want.lacking(watching)
     partitions = world.broker.partitions(topics(APP))
@@ -154,14 +162,13 @@ def come_to_rest(world: World, want: Wanted, watching: Watching) -> list[Complai
     )
     if not lacking:
         return []
-    return [Complaint("stuck", f"stuck: {REST_S:.0f} s after the last fault there lack {lacking}")]
+    return [Complaint("stuck", f"stuck: {rest_s:.0f} s after the last fault there lack {lacking}")]
 
 
 def run(plan: Plan, folder: Path, say: Callable[[str], None] = say) -> Outcome:
     """One run. Raises where the harness itself fails."""
     say(f"seed {plan.seed}")
     started_s = time.monotonic()
-    want = wanted(plan.seed, plan.events, plan.keys)
     steps = schedule(
         plan.seed,
         plan.numbers,
@@ -177,22 +184,18 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None] = say) -> Outcome:
         watching = world.watch()
         for number in range(plan.workers):
             world.add_worker(f"slot{number}")
-        world.feed = Feed(
-            world.bootstrap,
-            seed=plan.seed,
-            count=plan.events,
-            keys=plan.keys,
-            rate_per_s=plan.rate_per_s,
-        )
+        world.feed = Feed(world.bootstrap, seed=plan.seed, keys=plan.keys)
+        world.feed.run(plan.events, plan.rate_per_s)
         faults = Faults(world, lambda: watching.count("sums"))
         faults.run(steps, say)
-        world.feed.wait(deadline_s=plan.events / plan.rate_per_s + 60)
+        events = world.feed.finish(deadline_s=plan.events / plan.rate_per_s + 60)
+        want = wanted(plan.seed, events, plan.keys)
         rest_from_s = time.monotonic()
         complaints = come_to_rest(world, want, watching)
         rested_s = time.monotonic() - rest_from_s
         left, unheld = evidence(world, watching, plan.partitions)
         complaints += unheld
-        complaints += judge(world.broker, APP, left, plan.events)
+        complaints += judge(world.broker, APP, left, events)
         complaints += _unclean(world.crew.close())
         exits = Counter(
             "killed" if end.code in KILLED else end.last or f"exit {end.code}"
@@ -202,6 +205,7 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None] = say) -> Outcome:
         say(complaint.text)
     return Outcome(
         seed=plan.seed,
+        events=events,
         complaints=complaints,
         done=dict(faults.done),
         missed=faults.missed,

@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 from aiokafka.client import AIOKafkaClient
@@ -31,6 +31,18 @@ KILLED = 137
 """What a shell says of a process that kill -9 ended."""
 
 LAST = "\U0010ffff" * 8
+
+
+def end(code: int) -> NoReturn:
+    """As after a crash: nothing that lingers, a thread of a client say, keeps the process."""
+    sys.stdout.flush()
+    os._exit(code)
+
+
+def end_because(error: BaseException | None) -> NoReturn:
+    """Say why, and end at once."""
+    say(f"ended by {type(error).__name__}: {error}")
+    end(1)
 
 
 class Crashing:
@@ -139,12 +151,12 @@ async def run(start: Start, crashing: Crashing) -> int:
     ordered = asyncio.ensure_future(stopping.wait())
     await first_of(starting, worker.ended, ordered)
     if starting.done() and not worker.ended.done():
-        starting.result()
+        if error := starting.exception():
+            end_because(error)
         say("ready")
         await first_of(worker.ended, ordered)
     if worker.ended.done():
-        worker.ended.result()
-        return 1
+        end_because(worker.ended.exception())
     await worker.stop()
     return 0
 
@@ -158,13 +170,9 @@ def main() -> None:
     crashing = Crashing()
     crashing.order(start.crash)
     try:
-        code = asyncio.run(run(start, crashing))
+        end(asyncio.run(run(start, crashing)))
     except Exception as error:  # noqa: BLE001  (crash only: say why, and end)
-        say(f"ended by {type(error).__name__}: {error}")
-        code = 1
-    # As after a crash: nothing that lingers, a thread of a client say, keeps the process.
-    sys.stdout.flush()
-    os._exit(code)
+        end_because(error)
 
 
 if __name__ == "__main__":

@@ -2,31 +2,24 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, Self
 
-from confluent_kafka import Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 from msgspec.structs import replace
 
 from pipeline.simulate.kafka import Listener, Node, Quorum
 from tests.crash.kafka.crew import Crew, Member
-from tests.crash.kafka.orders import orders
+from tests.crash.kafka.feed import Feed
 from tests.crash.kafka.proxy import Proxies
 from tests.crash.kafka.reading import Broker, Watching
 from tests.crash.kafka.start import Start
 from tests.crash.kafka.verdict import flows, topics
-from tests.wait import wait_until
 
 APP: Final = "crash"
 CHAOS: Final = "CHAOS"
 """The listener that advertises the proxy's port: workers find the broker nowhere else."""
-
-FEED_CHUNK: Final = 50
 
 
 class World:
@@ -127,74 +120,3 @@ class World:
         return Watching(
             self.bootstrap, topics(APP), {flow.group: flow.source for flow in flows(APP)}
         )
-
-
-class Feed:
-    """Produces orders at a rate, in a thread, idempotently and with acks=all: what it has counted
-    as produced is on the topic once.
-    """
-
-    def __init__(
-        self, bootstrap: str, *, seed: int, count: int, keys: int, rate_per_s: float
-    ) -> None:
-        self.produced = 0
-        self.error = ""
-        self._orders = orders(seed, count, keys)
-        self._rate_per_s = rate_per_s
-        self._is_over = threading.Event()
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "enable.idempotence": True,
-                "partitioner": "murmur2_random",
-                "delivery.timeout.ms": 120_000,
-                "linger.ms": 5,
-                "log_level": 0,
-            }
-        )
-        self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
-        self._thread.start()
-
-    @property
-    def is_done(self) -> bool:
-        """Whether all was sent and acknowledged."""
-        return not self._thread.is_alive()
-
-    def end(self) -> None:
-        """Send no more."""
-        self._is_over.set()
-        self._thread.join()
-
-    def wait(self, deadline_s: float) -> None:
-        """Until everything is produced."""
-        wait_until(lambda: self.is_done, what="all orders are produced", deadline_s=deadline_s)
-        assert not self.error, self.error
-
-    def _run(self) -> None:
-        due_s = time.monotonic()
-        for chunk in _chunks(self._orders):
-            for key, value in chunk:
-                self._producer.produce("orders", value, key, on_delivery=self._delivered)
-            self._producer.poll(0)
-            due_s += len(chunk) / self._rate_per_s
-            if self._is_over.wait(max(0.0, due_s - time.monotonic())):
-                break
-        while self._producer.flush(1) and not self._is_over.is_set():
-            pass
-
-    def _delivered(self, error: object, _: object) -> None:
-        if error is None:
-            self.produced += 1
-        else:
-            self.error = str(error)
-
-
-def _chunks(made: Iterator[tuple[str, bytes]]) -> Iterator[list[tuple[str, bytes]]]:
-    chunk: list[tuple[str, bytes]] = []
-    for one in made:
-        chunk.append(one)
-        if len(chunk) == FEED_CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
