@@ -33,7 +33,7 @@ COMMANDS: Final = {
     "silence": Entry("silence:app", INCIDENTS, "Mute alerts: add, list, expire, preview."),
     "routes": Entry("routes:app", RULES, "Ask the routing tree where labels lead."),
     "receivers": Entry("receivers:app", RULES, "Send a test to a receiver."),
-    "topology": Entry("topology:app", RULES, "Check topology.yaml, and write its documents."),
+    "topology": Entry("topology:app", RULES, "Check topology.yaml, bring Kafka to it, document it."),
     "import": Entry("importing:translate", RULES, "Translate an alertmanager.yml."),
     "catalog": Entry("catalog:app", RULES, "Load the catalog of services."),
     "replay": Entry("replay:replay", RULES, "Run a past range again, or under other rules."),

@@ -18,7 +18,7 @@ GROUPS = {
     "silence": ("add", "preview", "list", "expire"),
     "routes": ("test",),
     "receivers": ("test",),
-    "topology": ("lint", "docs"),
+    "topology": ("lint", "docs", "plan", "apply"),
     "catalog": ("load",),
     "dead-letters": ("list", "show", "redrive"),
 }
