@@ -118,7 +118,7 @@ class BulkReader:
         return await self._link.partitions(topic, self._patience_s)
 
     async def describe(self, topic: str) -> Described:
-        """Which topic the name stands for now. Raises UnknownTopic, Refused, ClientError."""
+        """Which topic has the name, with its id. Raises UnknownTopic, Refused, ClientError."""
         return await describe(self._link, topic, self._patience_s)
 
     async def bounds(self, places: Iterable[Place]) -> dict[Place, Bounds]:

@@ -1,4 +1,4 @@
-"""Describing: which topic a name stands for now, and how long it keeps what was deleted.
+"""Describing: which topic has a name today, and how long it keeps what was deleted.
 
 A topic that is deleted and made anew has its name and another id, and offsets mean nothing
 across the two. Schemas: https://kafka.apache.org/protocol

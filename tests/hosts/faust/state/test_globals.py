@@ -105,11 +105,10 @@ async def test_the_lag_grows_while_nothing_can_be_read(
         monkeypatch.setattr(globals_, "LAG_MAX_S", 0.6)
         await wait_until_async(lambda: reader.is_current, what="the end is seen again and again")
 
-        async def nothing(*_: object) -> dict[object, object]:
-            await asyncio.sleep(0.05)
-            return {}
+        async def no_answer(*_: object) -> None:
+            return None
 
-        monkeypatch.setattr("pipeline.hosts.faust.client.bulk.BulkReader.fetch", nothing)
+        monkeypatch.setattr(BulkReader, "_ask", no_answer)
         await wait_until_async(lambda: not reader.is_current, what="the lag is seen")
         assert reader.lags_s()[topic] > 0.6
         monkeypatch.undo()
@@ -125,7 +124,7 @@ async def test_what_ends_the_reading_ends_the_worker(
         async def gone(*_: object) -> None:
             raise OutOfRange((topic, 0), 3)
 
-        monkeypatch.setattr("pipeline.hosts.faust.client.bulk.BulkReader.fetch", gone)
+        monkeypatch.setattr(BulkReader, "fetch", gone)
         await wait_until_async(lambda: reader._loop._error is not None, what="the reading ends")
         with pytest.raises(OutOfRange, match="no offset 3"):
             reader.drain()
