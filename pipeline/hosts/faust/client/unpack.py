@@ -60,10 +60,12 @@ def unpack(
         while batches.has_next():
             batch = _checked(batches.next_batch(), position)
             producer = batch.producer_id
-            while to_come and to_come[-1][0] <= batch.base_offset:
+            while to_come and to_come[-1][0] < batch.next_offset:
                 aborting.add(to_come.pop()[1])
             if batch.is_control_batch:
-                if next(batch).key == _ABORT:
+                # Compaction may have left the batch without its marker, for the producer's sake.
+                marker = next(batch, None)
+                if marker is not None and marker.key == _ABORT:
                     aborting.discard(producer)
             elif not (batch.is_transactional and producer in aborting):
                 start = len(rows)
@@ -77,7 +79,7 @@ def unpack(
                     early = sum(row[2] < position for row in rows[start:])
                     del rows[start : start + early], headers[start : start + early]
             position = max(position, batch.next_offset)
-    except (KafkaError, StopIteration, ValueError) as error:
+    except (KafkaError, ValueError) as error:
         raise Corrupt(f"the batch at offset {position} cannot be read: {error!r}") from None
     return Unpacked(rows, headers, position)
 
