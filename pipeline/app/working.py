@@ -18,6 +18,8 @@ from pipeline.app import compose
 from pipeline.app.deliveries import Deliveries
 from pipeline.app.upkeep.measures import Measures
 from pipeline.domain.errors import UsageError
+from pipeline.edge.probes import build_probes
+from pipeline.edge.server import serve
 from pipeline.engine import Agent
 from pipeline.hosts.clock import Clock
 from pipeline.hosts.faust.setting import Setting
@@ -31,13 +33,18 @@ from pipeline.wire.client import Client
 STOP_WITHIN_S: Final = 6.0
 """Calls under way when the worker stops get so long to end: one call's deadline and a little."""
 
+SETTLE_WITHIN_S: Final = 3.0
+"""What they brought back gets so long to be committed; else the calls are repeated."""
+
 _log: Final = structlog.get_logger("tocsin.app")
 
 
 class Working(Struct, kw_only=True):
-    """What is to be run where. `agents` names some (none: all). `options` reach the
-    cluster. `on_ready` is called when each of
-    them has its first assignment.
+    """What is to be run where. `options` reach the cluster, `agents` names some (none: all).
+
+    `is_leaving` gives the partitions to the other workers when it stops: a scale-in, no restart.
+    `listen` is where health and metrics are served (None: nowhere). `on_ready` is called when each
+    agent has its first assignment.
     """
 
     topology: Topology
@@ -47,6 +54,8 @@ class Working(Struct, kw_only=True):
     agents: Sequence[str] = ()
     events_url: str = ""
     is_dry: bool = False
+    is_leaving: bool = False
+    listen: tuple[str, int] | None = None
     on_ready: Callable[[], None] = lambda: None
 
 
@@ -107,16 +116,40 @@ async def work_until_signalled(working: Working) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
-    worker, deliveries, client = build(working, Clock(), Metrics())
+    clock, metrics = Clock(), Metrics()
+    worker, deliveries, client = build(working, clock, metrics)
+    metrics.on_render(lambda: sample(worker, clock, metrics))
+    worker.ended.add_done_callback(lambda _: stopping.set())
     await worker.start()
     _log.info("ready", agents=list(worker.apps), slot=working.slot.id)
     working.on_ready()
-    told = asyncio.ensure_future(stopping.wait())
-    waited: list[asyncio.Future[Any]] = [told, worker.ended]
-    await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-    told.cancel()
+    await _until(stopping, working, worker, metrics)
     if worker.ended.done():
         worker.ended.result()
     await deliveries.stop(STOP_WITHIN_S)
-    await worker.stop()
+    await worker.settle(SETTLE_WITHIN_S)
+    await worker.stop(is_leaving=working.is_leaving)
     await client.close()
+
+
+async def _until(
+    stopping: asyncio.Event, working: Working, worker: Worker, metrics: Metrics
+) -> None:
+    """Serve probes, if anybody wants them, until told to stop."""
+    if working.listen is None:
+        await stopping.wait()
+        return
+    probes = build_probes(worker.complaints, metrics.render)
+    await serve(probes, *working.listen, lambda url: _log.info("probes", url=url), stopping)
+
+
+def sample(worker: Worker, clock: Clock, metrics: Metrics) -> None:
+    """What is only looked at when somebody asks for metrics."""
+    complaints = worker.complaints()
+    metrics.set("ready", not complaints)
+    metrics.set("complaints", len(complaints))
+    metrics.set("clock_jump_seconds", clock.jump_ms / 1_000)
+    late_ms = clock.now_ms() - worker.next_due_ms()
+    metrics.set("wakes_late_seconds", max(late_ms, 0) / 1_000)
+    for task, behind in worker.lag().items():
+        metrics.set("lag_records", behind, {"task": task})

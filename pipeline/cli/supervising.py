@@ -64,4 +64,3 @@ def supervise() -> None:
         _log.error("the worker ended and is started again", code=code, pause_s=round(pause_s, 1))
         stopping.wait(pause_s * random.uniform(0.8, 1.2))  # noqa: S311  (jitter)
         pause_s = min(pause_s * 2, PAUSE_S_MAX)
-

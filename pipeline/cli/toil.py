@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import os
+import sys
 from pathlib import Path
+from typing import NoReturn
+
+import typer
+from msgspec import Struct
 
 from pipeline.app.working import Working, work_until_signalled
+from pipeline.cli.addresses import address
 from pipeline.cli.applying import cluster_options
+from pipeline.cli.failing import FAILED, failing
 from pipeline.cli.rules import file_of, load_file
 from pipeline.cli.starting import run_loop
 from pipeline.hosts.faust.state.slot import Slot
@@ -17,28 +24,54 @@ from pipeline.settings import read_settings
 from pipeline.topology.apply.control import read_control
 
 
-def begin(
-    *, agents: Sequence[str], slot: str, data: Path | None, config: Path | None, is_dry: bool
-) -> None:
-    """Run until a signal. Raises TocsinError where it cannot begin or ends on its own."""
+class Wish(Struct, frozen=True, kw_only=True):
+    """What the command line says of one worker."""
+
+    agents: tuple[str, ...] = ()
+    slot: str = ""
+    data: Path | None = None
+    config: Path | None = None
+    listen: str = ""
+    is_dry: bool = False
+    is_leaving: bool = False
+
+
+def begin(wish: Wish) -> NoReturn:
+    """Run until a signal, then end the process; its exit code is as `failing` has it."""
+    code = FAILED
+    try:
+        failing(_run)(wish)
+        code = 0
+    except typer.Exit as ending:
+        code = ending.exit_code
+    finally:
+        # As after a crash: nothing that lingers, a thread of a client say, keeps the process.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+
+def _run(wish: Wish) -> None:
     settings = read_settings()
     options = cluster_options()
-    topology, _ = load_file(file_of(config))
+    topology, _ = load_file(file_of(wish.config))
     known = [*secrets_of(topology)]
     if settings.kafka is not None and settings.kafka.password is not None:
         known.append(settings.kafka.password)
     configure(settings.log, secrets=known)
     control = asyncio.run(read_control(options, topology.app))
-    folder = data or settings.data
-    with Slot.open(folder, slot) if slot else Slot.any(folder) as held:
+    folder = wish.data or settings.data
+    with Slot.open(folder, wish.slot) if wish.slot else Slot.any(folder) as held:
         working = Working(
             topology=topology,
             options=options,
             control=control,
             slot=held,
-            agents=agents,
+            agents=wish.agents,
             events_url=settings.pagerduty_events_url,
-            is_dry=is_dry,
+            is_dry=wish.is_dry,
+            is_leaving=wish.is_leaving,
+            listen=address(wish.listen) if wish.listen else None,
             on_ready=lambda: print("ready", flush=True),
         )
         run_loop(work_until_signalled(working))

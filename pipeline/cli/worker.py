@@ -27,6 +27,13 @@ def worker(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Decide everything, send nothing.")
     ] = False,
+    listen: Annotated[
+        str, typer.Option(help="HOST:PORT of /healthz, /readyz and /metrics; else none is served.")
+    ] = "",
+    leave: Annotated[
+        bool,
+        typer.Option("--leave", help="When stopped, give its partitions to the others at once."),
+    ] = False,
     once: Annotated[
         bool, typer.Option("--once", help="End when it ends; else it is started again.")
     ] = False,
@@ -34,7 +41,8 @@ def worker(
     """Run agents on Kafka until Ctrl-C; start it again, here or elsewhere, to scale.
 
     It needs TOCSIN_KAFKA_BOOTSTRAP and an applied topology. A worker that ends on its own is
-    started again, each time after a longer pause.
+    started again, each time after a longer pause. A worker that is stopped is expected back: its
+    partitions wait for it until its session ends (10 s), unless it was started with --leave.
 
     Exit codes: 0 it was stopped, 1 it could not begin or ended on its own, 2 wrong usage.
     """
@@ -42,6 +50,16 @@ def worker(
 
     if once:
         names = tuple(name.strip() for name in agents.split(",") if name.strip())
-        toil.begin(agents=names, slot=slot, data=data, config=config, is_dry=dry_run)
+        toil.begin(
+            toil.Wish(
+                agents=names,
+                slot=slot,
+                data=data,
+                config=config,
+                listen=listen,
+                is_dry=dry_run,
+                is_leaving=leave,
+            )
+        )
     else:
         supervising.supervise()

@@ -68,8 +68,24 @@ class Worker:
         if self.ended.done():
             self.ended.result()
 
-    async def stop(self) -> None:
-        """Let open epochs end, and leave the assignment to the next process of this slot."""
+    async def settle(self, within_s: float) -> bool:
+        """Wait until what receivers answered is committed; whether that was so in time."""
+        loop = asyncio.get_running_loop()
+        until_s = loop.time() + within_s
+        while any(app.epochs.is_waiting for app in self.apps.values()):
+            if loop.time() > until_s or self.ended.done():
+                return False
+            await asyncio.sleep(0.01)
+        return True
+
+    async def stop(self, *, is_leaving: bool = False) -> None:
+        """Let open epochs end. The partitions wait for the next process of this slot, or, if it
+        `is_leaving`, go to the other workers at once.
+        """
+        for app in self.apps.values():
+            async with app.epochs.quiet():
+                if is_leaving:
+                    await app.consumer._thread.leave()  # type: ignore[attr-defined]  # noqa: SLF001
         await asyncio.gather(*(app.stop() for app in self.apps.values()))
         await self._reader.stop()
 
@@ -93,6 +109,35 @@ class Worker:
         app = self.apps[agent]
         heard_at_s: float = app.consumer._thread.client.last_heartbeat_at_s  # type: ignore[attr-defined]  # noqa: SLF001
         return self.setting.session_timeout_ms / 1_000 - (time.monotonic() - heard_at_s)
+
+    def lag(self) -> dict[str, int]:
+        """At most so many records that each task has yet to read."""
+        return {
+            hosted.task.name: sum(
+                app.consumer._thread.lag((topic, number), following)  # type: ignore[attr-defined]  # noqa: SLF001
+                for topic, following in hosted.following.items()
+            )
+            for app in self.apps.values()
+            for number, hosted in app.epochs.tasks.items()
+        }
+
+    def next_due_ms(self) -> int:
+        """When the next wake of any task is due."""
+        return min((app.epochs.next_due_ms() for app in self.apps.values()), default=2**62)
+
+    def complaints(self) -> list[str]:
+        """What speaks against counting on this worker, as sentences."""
+        found = [
+            f"{name} has no assignment yet"
+            for name, app in self.apps.items()
+            if not app.tables.recovery.completed.is_set() or app.rebalancing  # type: ignore[attr-defined]
+        ]
+        if self.ended.done():
+            found.append("a part of the worker has ended")
+        if not self._reader.is_current:
+            behind_s = max(self._reader.lags_s().values())
+            found.append(f"silences, services or changes are {behind_s:.0f} s behind")
+        return found
 
     def prepare(self) -> None:
         """Take in what was committed to the globals."""

@@ -125,6 +125,23 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         )
         return {(place.topic, place.partition): offset for place, offset in found.items()}
 
+    def lag(self, place: Place, following: int) -> int:
+        """At most so many records of a partition are committed and not read by any epoch yet.
+
+        Transactions leave holes between offsets, so this is not exact until it is 0.
+        """
+        consumer, partition = self.client, TopicPartition(*place)
+        end: int | None = consumer.last_stable_offset(partition)
+        state = consumer._subscription.subscription.assignment.state_value(partition)  # noqa: SLF001
+        if end is None or not state.has_valid_position:
+            return 0
+        position: int = state.position
+        return max(0, end - max(following, position))
+
+    async def leave(self) -> None:
+        """Leave the group, so that others get the partitions at once."""
+        await self.call_thread(self.client.leave)
+
     def member(self) -> Member:
         """Who this worker is to its group at this moment."""
         return self.client.member()

@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 from pipeline.domain.call import CallResult
 from pipeline.engine import Effects
-from pipeline.hosts.faust.client.errors import Abortable
+from pipeline.hosts.faust.client.errors import Abortable, Fenced, StaleGeneration
 from pipeline.hosts.faust.points import reached
 from pipeline.hosts.faust.stream.batches import Fetched
 from pipeline.hosts.faust.stream.hosted import Batch, Hosted
@@ -69,6 +69,7 @@ class Epochs:
         self._fetched = Fetched()
         self._fetch: asyncio.Task[tuple[int, Mapping[Any, Sequence[Any]]]] | None = None
         self._number = -1
+        self._takeover_until_s: float | None = None
         self._lock = asyncio.Lock()
         self._flow = asyncio.Event()
         self._nudge = asyncio.Event()
@@ -78,11 +79,13 @@ class Epochs:
         self.tasks = tasks
         self._number = number
         self._fetched.clear()
+        self._takeover_until_s = None
         self._flow.set()
 
     def halt(self) -> None:
         """Begin no further epoch until `resume`."""
         self._flow.clear()
+        self._takeover_until_s = None
         self._nudge.set()
 
     @asynccontextmanager
@@ -101,10 +104,15 @@ class Epochs:
             hosted.queue(result)
             self._nudge.set()
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether records were fetched, or results queued, that no epoch has run yet."""
+        return bool(self._fetched) or any(hosted.results for hosted in self.tasks.values())
+
     async def run(self, is_stopping: Callable[[], bool]) -> None:
         """Run epochs until told to stop. Raises what must end the process."""
         while not is_stopping():
-            await self._flow.wait()
+            await self._wait_for_flow()
             await self._wait_for_work()
             async with self._lock:
                 if self._may_run():
@@ -113,6 +121,15 @@ class Epochs:
                     self._flow.clear()  # a takeover follows, and resumes
                     self._fetched.clear()
 
+    async def _wait_for_flow(self) -> None:
+        try:
+            async with asyncio.timeout_at(self._takeover_until_s):
+                await self._flow.wait()
+        except TimeoutError:
+            raise Fenced(
+                "the group went on without this worker, and asked it for nothing"
+            ) from None
+
     def _may_run(self) -> bool:
         """Nothing is delivered while a rebalance runs: its first act is a new number."""
         return self._flow.is_set() and self._ports.assignment_number() == self._number
@@ -120,7 +137,7 @@ class Epochs:
     async def _wait_for_work(self) -> None:
         self._begin_fetch()
         if not self._has_work():
-            pause_s = min(IDLE_S, (self._next_due_ms() - self._now_ms()) / 1_000)
+            pause_s = min(IDLE_S, (self.next_due_ms() - self._now_ms()) / 1_000)
             try:
                 async with asyncio.timeout(max(0.0, pause_s)):
                     await self._nudge.wait()
@@ -143,13 +160,10 @@ class Epochs:
             self._fetch.add_done_callback(lambda _: self._nudge.set())
 
     def _has_work(self) -> bool:
-        return (
-            bool(self._fetched)
-            or (self._fetch is not None and self._fetch.done())
-            or any(hosted.results for hosted in self.tasks.values())
-        )
+        return self.is_waiting or (self._fetch is not None and self._fetch.done())
 
-    def _next_due_ms(self) -> int:
+    def next_due_ms(self) -> int:
+        """When the next wake of any task is due; far in the future where there is none."""
         return min((h.task.next_due_ms for h in self.tasks.values()), default=2**62)
 
     async def _epoch(self) -> None:
@@ -160,12 +174,19 @@ class Epochs:
         try:
             async with asyncio.timeout(self._timeout_s):
                 await self._run_and_commit(batches)
+        except StaleGeneration:
+            self._give_up(batches)
+            self._flow.clear()  # the group goes on without us until we join again
+            self._takeover_until_s = asyncio.get_running_loop().time() + 2 * self._timeout_s
         except Abortable:
-            for batch in batches:
-                batch.hosted.task.rollback()
-            self._fetched.clear()
+            self._give_up(batches)
             self._number = await self._ports.rewind()
         self._fetched.learn(batches)
+
+    def _give_up(self, batches: list[Batch]) -> None:
+        for batch in batches:
+            batch.hosted.task.rollback()
+        self._fetched.clear()
 
     async def _run_and_commit(self, batches: list[Batch]) -> None:
         await self._ports.deliver(batches)
