@@ -22,6 +22,10 @@ from pipeline.stages.ingest.draft import Parsed, refuse
 from pipeline.stages.ingest.native import parse_native
 from pipeline.stages.ingest.reasons import NOT_AVRO
 
+ParseJson = Callable[[bytes], Parsed]
+"""Reads a body of JSON in a format that is yet to be found out."""
+
+FRAMINGS: Final = ("avro", "confluent")
 SCHEMA_HEADER: Final = "__value_schema_id"
 """Names the schema where the value itself does not (Confluent's clients from 8.0 on)."""
 
@@ -44,27 +48,36 @@ def is_confluent(value: bytes, headers: Mapping[str, str]) -> bool:
     )
 
 
-def parse_avro(body: bytes) -> Parsed:
-    """Read one Alert in the single-object encoding."""
+def parse_avro(
+    body: bytes, format_name: str, headers: Mapping[str, str], parse_json: ParseJson
+) -> Parsed:
+    """Read one Alert in the framing of FRAMINGS; `parse_json` reads a body that is JSON."""
+    if format_name == "confluent":
+        return _parse_confluent(body, headers, parse_json)
     try:
         return _parsed(decode(Alert, body))
     except DecodeError as error:
         return refuse(NOT_AVRO, str(error))
 
 
-def parse_confluent(body: bytes, parse_json: Callable[[bytes], Parsed]) -> Parsed:
-    """Read one Alert framed for a registry; `parse_json` reads a body that is JSON."""
-    framed = body.startswith(MAGIC)
-    payload = body[len(MAGIC) + _ID_SIZE :] if framed else body
-    if payload.lstrip().startswith(_JSON_STARTS):
-        return parse_json(payload)
-    try:
-        return _parsed(decode_bare(Alert, payload))
-    except DecodeError as error:
-        number = int.from_bytes(body[len(MAGIC) : len(MAGIC) + _ID_SIZE], "big")
-        named = f"schema id {number}" if framed else f"the header {SCHEMA_HEADER}"
-        detail = f"{named}: neither JSON nor an Alert of schemas/Alert.avsc: {error}"
-        return refuse(NOT_AVRO, detail)
+def _parse_confluent(body: bytes, headers: Mapping[str, str], parse_json: ParseJson) -> Parsed:
+    start = len(MAGIC) + _ID_SIZE
+    named = f"schema id {int.from_bytes(body[len(MAGIC) : start], 'big')}"
+    payloads = [body[start:] if body.startswith(MAGIC) else body]
+    if SCHEMA_HEADER in headers:
+        # An Alert without an id begins with 00, as the framing does: the header comes first.
+        named = f"the header {SCHEMA_HEADER}"
+        payloads.insert(0, body)
+    complaint = ""
+    for payload in payloads:
+        if payload.lstrip().startswith(_JSON_STARTS):
+            return parse_json(payload)
+        try:
+            return _parsed(decode_bare(Alert, payload))
+        except DecodeError as error:
+            complaint = complaint or str(error)
+    detail = f"{named}: neither JSON nor an Alert of schemas/Alert.avsc: {complaint}"
+    return refuse(NOT_AVRO, detail)
 
 
 def _parsed(alert: Alert) -> Parsed:

@@ -13,7 +13,7 @@ from pipeline.domain.deadletter import Rejected
 from pipeline.domain.record import SOURCE
 from pipeline.stages.ingest.alertmanager import parse_alertmanager
 from pipeline.stages.ingest.alertmanager_v2 import parse_v2
-from pipeline.stages.ingest.avro import parse_avro, parse_confluent
+from pipeline.stages.ingest.avro import FRAMINGS, parse_avro
 from pipeline.stages.ingest.cloudevents import parse_cloudevents
 from pipeline.stages.ingest.config import FORMATS, IngestConfig
 from pipeline.stages.ingest.draft import Draft, Parsed, refuse
@@ -66,10 +66,11 @@ def _parse(
             return parse(data, found, {}, config, now_ms)
 
         return parse_cloudevents(body, headers, rules, inner)
-    if format_name == "avro":
-        return parse_avro(body)
-    if format_name == "confluent":
-        return parse_confluent(body, lambda text: _parse(text, sniff(text, {}), {}, rules, now_ms))
+    if format_name in FRAMINGS:
+        # Without the headers, by which it would be taken for Avro again.
+        return parse_avro(
+            body, format_name, headers, lambda text: parse(text, "", {}, config, now_ms)
+        )
     source = rules.sources.get(format_name)
     if source is not None:
         return parse_generic(body, source, config.members_max)

@@ -61,6 +61,8 @@ def confluent(avro: bytes, number: int = 42) -> bytes:
         (confluent(body()), {}, "confluent"),
         (confluent(body(), 2**32 - 1), {}, "confluent"),
         (body(), BY_HEADER, "confluent"),
+        (body(alert_id=""), BY_HEADER, "confluent"),
+        (confluent(body(alert_id="")), {}, "confluent"),
         (confluent(body()), BY_HEADER, "confluent"),
     ],
 )
