@@ -95,7 +95,7 @@ AGENTS: Final = MappingProxyType(
             reads=("alerts", "commands"),
             returns=("receipts",),
             stages=("watch", "correlate", "route"),
-            writes=("incidents", "notifications", "audit"),
+            writes=("incidents", "notifications", "audit", "alerts"),
             looks_up=("silences", "services"),
         ),
         "announce": AgentSpec(

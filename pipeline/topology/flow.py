@@ -52,9 +52,13 @@ def _check_watched(root: Node, agents: Mapping[str, AgentSpec], shaper: Shaper) 
     heartbeats = member_of(member_of(root, "observe"), "heartbeats")
     if heartbeats is None or not isinstance(heartbeats.value, list) or not heartbeats.value:
         return
-    for spec in agents.values():
+    for name, spec in agents.items():
         rest = spec.stages[spec.stages.index("watch") :] if "watch" in spec.stages else ()
         if "correlate" in rest:
+            if "alerts" not in spec.writes:
+                path = ("agents", name, "writes")
+                reason = "the stage 'watch' needs 'alerts' among 'writes', to tell its other tasks"
+                shaper.complain(root.at(path), path, reason, "add alerts to writes")
             return
     shaper.complain(
         heartbeats,

@@ -37,8 +37,8 @@ class Picture(Struct, frozen=True):
 
 
 def draw(topology: Topology) -> Picture:
-    """Producers, topics, agents and receivers. Globals and what every agent writes are left
-    out: they would hide the stream.
+    """Producers, topics, agents and receivers. Globals, what every agent writes, and what the
+    tasks of one tell each other are left out: they would hide the stream.
     """
     boxes: dict[str, Box] = {"producers": Box("producers", "outside", ("producers",))}
     arrows: list[Arrow] = []
@@ -57,7 +57,8 @@ def draw(topology: Topology) -> Picture:
             arrows.append(Arrow(topic(each), f"{name}-agent"))
         boxes[f"{name}-agent"] = Box(f"{name}-agent", "agent", (name, " → ".join(agent.stages)))
         arrows += [Arrow(topic(each), f"{name}-agent", is_back=True) for each in agent.returns]
-        arrows += [Arrow(f"{name}-agent", topic(each)) for each in agent.writes]
+        own = {*agent.reads, *agent.returns}
+        arrows += [Arrow(f"{name}-agent", topic(each)) for each in agent.writes if each not in own]
         if "send" in agent.stages:
             arrows += [Arrow(f"{name}-agent", each.name) for each in _sinks(topology)]
     boxes.update({each.name: each for each in _sinks(topology)})

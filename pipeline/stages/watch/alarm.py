@@ -1,4 +1,4 @@
-"""The alert that says that a heartbeat has stopped, and the one that takes it back."""
+"""The alerts of `watch`: a heartbeat has stopped, it is back, and, between tasks, it was heard."""
 
 from __future__ import annotations
 
@@ -13,6 +13,26 @@ from pipeline.stages.watch.tables import Beat
 SOURCE: Final = "tocsin"
 LABEL: Final = "heartbeat"
 """The label that names the heartbeat, and tells the alert from any other of its name."""
+
+HEARD: Final = "TocsinHeartbeatHeard"
+"""The name of the alert by which a task tells another that a heartbeat is known to be alive."""
+
+
+def hearsay(name: str, scope_id: str, now_ms: int) -> Alert:
+    """Tell the task that expects a heartbeat which never came that it was heard in a scope."""
+    labels = {LABEL: name}
+    identity = fingerprint({**labels, "alertname": HEARD})
+    return Alert(
+        alert_id=f"w-{digest64(identity, scope_id, str(now_ms))}",
+        source=SOURCE,
+        fingerprint=identity,
+        name=HEARD,
+        severity="info",
+        starts_at_ms=now_ms,
+        received_at_ms=now_ms,
+        labels=labels,
+        is_test=True,
+    )
 
 
 def alarm(

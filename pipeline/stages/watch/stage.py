@@ -5,12 +5,16 @@ all others pass. Per heartbeat and scope it keeps when the last beat came and on
 heartbeat that never came is expected too, from the first alert without scope labels of the default
 tenant on (the canary is one), so that a Watchdog nobody configured pages as well. What was due
 while nobody looked is given its time again: after a restart the beats are still in the queue.
+
+What never came is expected by one task alone, that of the default tenant's scope without labels.
+The first beat of a scope may come to another: that one writes a record of it for the first to
+`alerts`, which both read.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from msgspec.structs import replace
 
@@ -21,10 +25,12 @@ from pipeline.domain.reason import Reason
 from pipeline.domain.record import DEFAULT_TENANT
 from pipeline.domain.stage import Context, Event, TableSpec
 from pipeline.stages.watch import reasons
-from pipeline.stages.watch.alarm import alarm
+from pipeline.stages.watch.alarm import HEARD, LABEL, alarm, hearsay
 from pipeline.stages.watch.config import Heartbeat
 from pipeline.stages.watch.due import Turn, decide
 from pipeline.stages.watch.tables import BEATS, ROLL, Beat, Roll
+
+ALERTS: Final = "alerts"
 
 _Watched = tuple[Heartbeat, tuple[Matcher, ...]]
 
@@ -51,6 +57,9 @@ class WatchStage:
 
     def process(self, event: Alert, ctx: Context) -> None:
         """Pass an alert on, unless it is a beat that ends here."""
+        if event.name == HEARD:
+            self._hear(event.labels.get(LABEL, ""), ctx)
+            return
         if not self._heartbeats:
             ctx.forward(event)
             return
@@ -105,14 +114,37 @@ class WatchStage:
         ctx.reason(reasons.BEAT, heartbeat=heartbeat.name)
         if before is None:
             ctx.wake_at(key, ctx.now_ms + heartbeat.within)
+            self._tell(heartbeat.name, scope, ctx)
         elif before.missing_since_ms:
             self._say(heartbeat.name, before, ctx, reasons.BACK, is_firing=False)
             ctx.wake_at(key, ctx.now_ms + heartbeat.within)
         if scope != self._home:
-            home = table.get(f"{self._home}/{heartbeat.name}")
-            if home is not None and home.is_placeholder and not home.is_over:
-                # Its own wake ends it, since that is for the tenant whose alarm it may be.
-                table.put(f"{self._home}/{heartbeat.name}", replace(home, is_over=True))
+            self._end_placeholder(heartbeat.name, ctx)
+
+    def _tell(self, name: str, scope: str, ctx: Context) -> None:
+        """Have the task that expects what never came know of a first beat."""
+        if scope == self._home or ctx.table(ROLL).get(f"{self._home}/") is not None:
+            self._hear(name, ctx)
+        else:
+            ctx.emit(ALERTS, self._home, hearsay(name, scope, ctx.now_ms))
+
+    def _hear(self, name: str, ctx: Context) -> None:
+        """Expect a heartbeat no more as one that never came; not even if that begins later."""
+        if name not in self._heartbeats:
+            return
+        roll = ctx.table(ROLL).get(f"{self._home}/")
+        known = () if roll is None else roll.names
+        if name not in known:
+            names = tuple(each for each in self._names if each == name or each in known)
+            ctx.table(ROLL).put(f"{self._home}/", Roll(names))
+        self._end_placeholder(name, ctx)
+
+    def _end_placeholder(self, name: str, ctx: Context) -> None:
+        key = f"{self._home}/{name}"
+        home = ctx.table(BEATS).get(key)
+        if home is not None and home.is_placeholder and not home.is_over:
+            # Its own wake ends it, since that is for the tenant whose alarm it may be.
+            ctx.table(BEATS).put(key, replace(home, is_over=True))
 
     def _arm(self, ctx: Context) -> None:
         """Expect the heartbeats that were declared since this was last looked at."""

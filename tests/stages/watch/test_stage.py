@@ -14,6 +14,7 @@ from pipeline.domain.stage import Context, TableSpec
 from pipeline.domain.units import Duration
 from pipeline.domain.wiring import Wiring
 from pipeline.stages.watch import build
+from pipeline.stages.watch.alarm import HEARD, hearsay
 from pipeline.stages.watch.config import Heartbeat
 from pipeline.stages.watch.due import FORGET_MS
 from pipeline.stages.watch.stage import WatchStage
@@ -57,8 +58,13 @@ def send(chain: Chain, name: str, tenant: str = "default", **fields: Any) -> Non
     chain.send("alerts", "k", event, {"tenant": tenant})
 
 
+def alerts(chain: Chain) -> list[Alert]:
+    """What went on, without what tasks tell each other."""
+    return [each for each in chain.outputs("alerts") if each.name != HEARD]
+
+
 def said(chain: Chain) -> list[tuple[str, str]]:
-    return [(each.status, each.name) for each in chain.outputs("alerts")]
+    return [(each.status, each.name) for each in alerts(chain)]
 
 
 def test_without_heartbeats_everything_passes_and_nothing_is_kept() -> None:
@@ -75,7 +81,7 @@ def test_the_two_alerts_are_about_one_fact() -> None:
     missing_at_ms = chain.now_ms
     chain.advance("1h")
     send(chain, "Watchdog", environment="prod")
-    fired, resolved = chain.outputs("alerts")
+    fired, resolved = alerts(chain)
     assert (fired.status, resolved.status) == ("firing", "resolved")
     assert fired.fingerprint == resolved.fingerprint
     assert fired.alert_id != resolved.alert_id
@@ -106,7 +112,7 @@ def test_an_alarm_is_for_the_tenant_whose_beats_stopped() -> None:
     assert effects.outputs == []
     assert list(chain.table(BEATS)) == [f"{scope_id('team-a', ('prod', ''))}/Gone"]
     keys = [output.key for output in chain._outputs if output.topic == "alerts"]
-    assert keys == ["team-a"]
+    assert keys == [HOME, "team-a"]
 
 
 def test_a_placeholder_that_paged_is_taken_back_for_its_own_tenant() -> None:
@@ -130,6 +136,38 @@ def test_only_what_comes_without_scope_labels_arms() -> None:
     assert chain.table(BEATS) == {}
     send(chain, "Other")
     assert list(chain.table(BEATS)) == [f"{HOME}/Gone"]
+
+
+def test_a_beat_at_another_task_ends_what_is_expected_here() -> None:
+    here, there = world(heartbeat()), world(heartbeat())
+    send(here, "Other")
+    send(there, "Watchdog", tenant="team-a", environment="prod")
+    (told,) = [output for output in there._outputs if output.topic == "alerts"]
+    (heard,) = there.outputs("alerts")
+    assert (told.key, heard.name, heard.is_test) == (HOME, HEARD, True)
+    here.send("alerts", HOME, heard, {"tenant": "team-a"})
+    here.advance(WITHIN_MS)
+    assert said(here) == [("firing", "Other")]
+    assert here.table(BEATS) == {}
+    for _ in range(3):
+        there.advance("2m")
+        send(there, "Watchdog", tenant="team-a", environment="prod")
+    assert there.outputs("alerts") == []
+
+
+def test_what_was_heard_before_it_was_expected_is_not_expected() -> None:
+    chain = world(heartbeat(), heartbeat("Never", match=('alertname="Never"',)))
+    chain.send("alerts", HOME, hearsay("Gone", "s", chain.now_ms))
+    chain.send("alerts", HOME, hearsay("Nothing", "s", chain.now_ms))
+    send(chain, "Other")
+    assert list(chain.table(BEATS)) == [f"{HOME}/Never"]
+    assert said(chain) == [("firing", "Other")]
+
+
+def test_what_tasks_tell_each_other_pages_nobody_where_nothing_is_watched() -> None:
+    chain = world()
+    chain.send("alerts", HOME, hearsay("Gone", "s", chain.now_ms))
+    assert said(chain) == []
 
 
 def test_a_reload_adds_and_removes_heartbeats() -> None:
