@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
+from aiokafka.errors import KafkaError
+
 from pipeline.hosts.faust.client.batches import Place
 from pipeline.hosts.faust.client.codes import Code, name
 from pipeline.hosts.faust.client.describing import Described, describe
@@ -106,8 +108,11 @@ class BulkReader:
         self._complaints: dict[Place, str] = {}
 
     async def start(self) -> None:
-        """Connect. Raises aiokafka's KafkaConnectionError where no broker answers."""
-        await self._link.start()
+        """Connect. Raises ClientError where no broker answers."""
+        try:
+            await self._link.start()
+        except KafkaError as error:
+            raise ClientError(f"no broker answers at TOCSIN_KAFKA_BOOTSTRAP: {error}") from error
 
     async def stop(self) -> None:
         """Close every connection."""

@@ -83,7 +83,7 @@ class Standbys:
         self.troubles: dict[Place, str] = {}
 
     async def start(self) -> None:
-        """Connect. Raises aiokafka's KafkaConnectionError where no broker answers."""
+        """Connect. Raises ClientError where no broker answers."""
         await self._loop.start()
 
     async def stop(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
+from typing import ClassVar
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -13,9 +14,10 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic, RecordsToDelete
 from aiokafka.errors import TopicAlreadyExistsError
 from aiokafka.structs import TopicPartition
 
+from pipeline.hosts.faust.client.batches import Place
 from pipeline.hosts.faust.client.bulk import Bounds, BulkReader, OutOfRange, Stalled, Stretch
 from pipeline.hosts.faust.client.describing import Described
-from pipeline.hosts.faust.client.errors import UnknownTopic
+from pipeline.hosts.faust.client.errors import ClientError, UnknownTopic
 from tests.kafka import Broker
 from tests.wait import wait_until_async
 
@@ -185,6 +187,44 @@ async def test_a_topic_made_anew_is_another(
     assert {described.partitions for described in found} == {3}
     assert found[0].topic_id != found[-1].topic_id
     assert re.fullmatch(r"[\w-]{22}", found[0].topic_id)
+
+
+async def test_no_broker_at_all_is_told() -> None:
+    reader = BulkReader({"bootstrap_servers": "127.0.0.1:1"})
+    with pytest.raises(ClientError, match="no broker answers"):
+        await reader.start()
+    await reader.stop()
+
+
+class Hollow(BulkReader):
+    """A broker that has nothing left below its end, or says so once by mistake."""
+
+    answers: ClassVar[list[Stretch]] = []
+
+    async def fetch(
+        self, positions: Mapping[Place, int], *, wait_ms: int = 0
+    ) -> dict[Place, Stretch]:
+        answer = self.answers.pop(0) if self.answers else EMPTY
+        return {
+            place: answer._replace(next=max(answer.next, at)) for place, at in positions.items()
+        }
+
+
+EMPTY = Stretch([], [], 0, 9, 9, is_empty=True)
+FULL = Stretch([(b"a", b"1", 7, 0)], [], 9, 9, 9, is_empty=False)
+
+
+async def test_an_end_that_compaction_took_is_believed_when_said_twice() -> None:
+    place = ("log", 0)
+    reader = Hollow({"bootstrap_servers": "127.0.0.1:1"}, patience_s=5)
+    assert [stretch.next async for stretch in reader.read(place, 4, 9)] == [9]
+    reader.answers.extend([EMPTY, FULL])
+    assert [stretch async for stretch in reader.read(place, 4, 9)] == [FULL]
+    hasty = Hollow({"bootstrap_servers": "127.0.0.1:1"}, patience_s=0.2)
+    hasty.answers.extend([EMPTY._replace(last_stable=5)] * 100_000)
+    with pytest.raises(Stalled, match="could not be read from offset 4 to 9"):
+        assert [stretch async for stretch in hasty.read(place, 4, 9)]
+    hasty.answers.clear()
 
 
 async def test_several_partitions_and_headers_at_once(
