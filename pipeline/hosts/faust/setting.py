@@ -30,6 +30,9 @@ class Setting(Struct, frozen=True, kw_only=True):
     slot_id: str
     globals: Mapping[str, type[Event]] = field(default_factory=dict)
     store: Literal["rocksdb", "memory"] = "rocksdb"
+    standbys: int = 1
+    """So many other workers keep a copy of each task's state; 0: none does."""
+
     session_timeout_ms: int = 10_000
     heartbeat_ms: int = 1_000
     request_bytes_max: int = 48 * 2**20

@@ -8,17 +8,24 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import structlog
 
 from pipeline.domain.call import CallResult
 from pipeline.engine import Agent, Effects, Globals
+from pipeline.hosts.faust.client.batches import Place
+from pipeline.hosts.faust.client.check import AIOKAFKA, check
 from pipeline.hosts.faust.setting import Setting
 from pipeline.hosts.faust.state.globals import GlobalReader
+from pipeline.hosts.faust.state.restore import ChangelogStore
+from pipeline.hosts.faust.state.standby import Standbys
+from pipeline.hosts.faust.state.trust import Changelog
 from pipeline.hosts.faust.stream.app import AgentApp
+from pipeline.hosts.faust.stream.check import FAUST, MODE
 from pipeline.hosts.faust.stream.hosted import CrashBook
+from pipeline.hosts.faust.stream.shelf import open_store
 
 Listener = Callable[[Sequence[Effects], float], None]
 """Called after each commit with its epochs and how long it took as a whole, in seconds."""
@@ -49,6 +56,8 @@ class Worker:
         self.apps = {agent.name: AgentApp(agent, setting, self) for agent in agents}
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.listeners: list[Listener] = []
+        self.standbys = self._new_standbys()
+        self._warm: dict[str, list[Place]] = {}
         self._reader = GlobalReader(setting.options, list(setting.globals))
         self._watchers: dict[str, list[Watcher]] = {}
         self._on_revoked: list[Callable[[str], None]] = []
@@ -60,8 +69,11 @@ class Worker:
 
         Ends when each agent has its first assignment. Raises what speaks against it.
         """
+        check(AIOKAFKA, FAUST, MODE)
         await self._reader.start()
         self.prepare()
+        if self.standbys is not None:
+            await self.standbys.start()
         started = asyncio.gather(*(app.start() for app in self.apps.values()))
         waited: list[asyncio.Future[Any]] = [self.ended, started]
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
@@ -88,6 +100,8 @@ class Worker:
                     await app.consumer._thread.leave()  # type: ignore[attr-defined]  # noqa: SLF001
         await asyncio.gather(*(app.stop() for app in self.apps.values()))
         await self._reader.stop()
+        if self.standbys is not None:
+            await self.standbys.stop()
 
     def watch(self, table: str, watcher: Watcher) -> None:
         """Be told of each committed change of a table."""
@@ -144,6 +158,13 @@ class Worker:
         for record in self._reader.drain():
             self.globals.apply(record)
 
+    async def keep_warm(self, agent: str, partitions: Collection[int]) -> None:
+        """Keep the stores of these partitions of the agent warm, and no others of it."""
+        if self.standbys is not None:
+            topic = self.setting.changelog(agent)
+            self._warm[agent] = [(topic, partition) for partition in sorted(partitions)]
+            await self.standbys.follow(place for places in self._warm.values() for place in places)
+
     def revoked(self, agent: str) -> None:
         """The agent's tasks are given up."""
         for listener in self._on_revoked:
@@ -154,6 +175,15 @@ class Worker:
         if not self.ended.done():
             _log.error("a part of the worker ends", error=f"{type(error).__name__}: {error}")
             self.ended.set_exception(error)
+
+    def _new_standbys(self) -> Standbys | None:
+        if not self.setting.standbys:
+            return None
+
+        def opened(place: Place, log: Changelog) -> ChangelogStore:
+            return open_store(self.setting, place, log, self.now_ms())
+
+        return Standbys(self.setting.options, opened, self.now_ms)
 
     def _tell(self, epochs: Sequence[Effects], took_s: float) -> None:
         for effects in epochs:

@@ -7,7 +7,7 @@ raises; if it does, the worker ends), `_stop_consumer` (the open epoch ends firs
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, Protocol
 
 import faust
@@ -15,6 +15,7 @@ from faust.app.base import BootStrategy
 
 from pipeline.engine import Agent, Globals
 from pipeline.hosts.faust.setting import Setting
+from pipeline.hosts.faust.state.standby import Standbys
 from pipeline.hosts.faust.stream.commit import Committer
 from pipeline.hosts.faust.stream.epochs import Epochs
 from pipeline.hosts.faust.stream.hosted import CrashBook
@@ -36,6 +37,15 @@ class Shared(Protocol):
     @property
     def crashes(self) -> CrashBook | None:
         """Who notes what runs; None: nobody does."""
+        ...
+
+    @property
+    def standbys(self) -> Standbys | None:
+        """Who keeps stores of others' tasks warm; None: nobody does."""
+        ...
+
+    async def keep_warm(self, agent: str, partitions: Collection[int]) -> None:
+        """Keep the stores of these partitions of the agent warm, and no others of it."""
         ...
 
     def prepare(self) -> None:
@@ -96,7 +106,7 @@ class AgentApp(faust.App):
             topic_allow_declare=False,
             topic_disable_leader=True,
             stream_wait_empty=False,
-            table_standby_replicas=0,
+            table_standby_replicas=setting.standbys,
             web_enabled=False,
             TableManager=TaskTables,
             Table=TaskTable,

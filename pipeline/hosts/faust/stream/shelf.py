@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
-from typing import Final
+from typing import Final, cast
 
 import structlog
 
+from pipeline.hosts.faust.client.batches import Place
 from pipeline.hosts.faust.client.bulk import BulkReader
 from pipeline.hosts.faust.setting import Setting
 from pipeline.hosts.faust.state.memory import ChangelogMemory
 from pipeline.hosts.faust.state.restore import Progress, changelogs, restore
 from pipeline.hosts.faust.state.rocks import RocksStore
+from pipeline.hosts.faust.state.standby import Standbys
 from pipeline.hosts.faust.state.trust import Changelog
 from pipeline.hosts.faust.stream.hosted import TaskStore
 
@@ -28,27 +30,46 @@ TELL_EVERY_S: Final = 5.0
 _log: Final = structlog.get_logger("tocsin.takeover")
 
 
+def open_store(setting: Setting, place: Place, log: Changelog, now_ms: int) -> TaskStore:
+    """The store beneath one changelog partition, made where there is none."""
+    if setting.store == "memory":
+        return ChangelogMemory(log.first)
+    topic, partition = place
+    store = RocksStore.open(setting.folder / STATE / topic / str(partition), log, now_ms)
+    if store.set_aside is not None:
+        _log.warning("a store is built anew", set_aside=store.set_aside.name)
+    return store
+
+
 class Shelf:
     """The stores of one agent's tasks. `close` it when the worker stops."""
 
-    def __init__(self, setting: Setting, agent: str, now_ms: Callable[[], int]) -> None:
+    def __init__(
+        self, setting: Setting, agent: str, now_ms: Callable[[], int], standbys: Standbys | None
+    ) -> None:
         self._setting = setting
         self._topic = setting.changelog(agent)
-        self._folder = setting.folder / STATE / agent
         self._now_ms = now_ms
+        self._standbys = standbys
         self._stores: dict[int, TaskStore] = {}
         self._reader = BulkReader(setting.options)
         self._is_started = False
         self._told_at_s = 0.0
 
-    async def restore(self, partitions: Collection[int]) -> dict[int, tuple[TaskStore, bool]]:
+    async def restore(
+        self, partitions: Collection[int], standbys: Collection[int]
+    ) -> dict[int, tuple[TaskStore, bool]]:
         """The stores of these partitions, with all that is committed, and whether that changed
-        anything. Stores of other partitions are closed.
+        anything. Stores of other partitions are closed, or kept warm where they are `standbys`.
 
         Raises StoreError where the log cannot be read to its end.
         """
         for partition in [held for held in self._stores if held not in partitions]:
-            self._stores.pop(partition).close()
+            store = self._stores.pop(partition)
+            if self._standbys is not None and partition in standbys:
+                await self._standbys.give((self._topic, partition), store)
+            else:
+                store.close()
         if not partitions:
             return {}
         if not self._is_started:
@@ -66,22 +87,23 @@ class Shelf:
             await self._reader.stop()
 
     async def _one(self, partition: int, log: Changelog) -> tuple[TaskStore, bool]:
+        place = (self._topic, partition)
         store = self._stores.get(partition)
         is_new = store is None
         if store is None:
-            store = self._stores[partition] = self._open(partition, log)
+            store = await self._taken(place) or open_store(
+                self._setting, place, log, self._now_ms()
+            )
+            self._stores[partition] = store
         before = store.position
-        place = (self._topic, partition)
         await restore(self._reader, place, store, self._now_ms(), self._tell)
         return store, is_new or store.position != before
 
-    def _open(self, partition: int, log: Changelog) -> TaskStore:
-        if self._setting.store == "memory":
-            return ChangelogMemory(log.first)
-        store = RocksStore.open(self._folder / str(partition), log, self._now_ms())
-        if store.set_aside is not None:
-            _log.warning("a store is built anew", set_aside=store.set_aside.name)
-        return store
+    async def _taken(self, place: Place) -> TaskStore | None:
+        """The store that a standby kept warm, if one did."""
+        if self._standbys is None:
+            return None
+        return cast("TaskStore | None", await self._standbys.take(place))
 
     def _tell(self, progress: Progress) -> None:
         """Say how far a long restore has come."""

@@ -37,7 +37,9 @@ class Takeover(Service):
     def __init__(self, app: Any, **options: Any) -> None:
         self.app = app
         self.completed = asyncio.Event()
-        self._shelf = Shelf(app.setting, app.definition.name, app.shared.now_ms)
+        self._shelf = Shelf(
+            app.setting, app.definition.name, app.shared.now_ms, app.shared.standbys
+        )
         self._held: dict[int, Hosted] = {}
         self._running: asyncio.Task[None] | None = None
         super().__init__(**options)
@@ -83,7 +85,8 @@ class Takeover(Service):
         await app.committer.learn_partitions()
         committed = await self._stable_offsets(places)
         first = await self._thread.first_offsets(places)
-        stores = await self._shelf.restore(partitions)
+        standbys = {place.partition for place in app.assignor.assigned_standbys()}
+        stores = await self._shelf.restore(partitions, standbys)
         held = {
             partition: self._host(partition, store, is_changed, committed, first)
             for partition, (store, is_changed) in stores.items()
@@ -96,6 +99,7 @@ class Takeover(Service):
         }
         number = await self._thread.seek_all(offsets)
         self._resume(held, number)
+        await app.shared.keep_warm(app.definition.name, standbys)
 
     def _resume(self, held: dict[int, Hosted], number: int) -> None:
         """Let Faust's machinery go on, then the epochs."""
