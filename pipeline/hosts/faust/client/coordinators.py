@@ -7,8 +7,7 @@ offsets and the end of a transaction, where the broker does not raise the epoch 
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
@@ -26,15 +25,12 @@ from pipeline.hosts.faust.client.errors import (
     UnknownTopic,
 )
 from pipeline.hosts.faust.client.link import GROUP, TRANSACTION, UNANSWERED, Link, Patience
+from pipeline.hosts.faust.client.packing import Packed, Said, add_partitions, txn_offset_commit
 from pipeline.hosts.faust.client.requests import (
     ADD_OFFSETS,
-    ADD_PARTITIONS,
     END_TXN_V3,
     END_TXN_V5,
     INIT_PRODUCER_ID,
-    TXN_OFFSET_COMMIT,
-    Call,
-    tagged,
 )
 from pipeline.hosts.faust.points import reached
 
@@ -83,18 +79,13 @@ class Coordinators:
 
     async def add_partitions(self, places: Iterable[Place]) -> None:
         """AddPartitionsToTxn, once, for every partition that the epoch writes to."""
-        topics: defaultdict[str, set[int]] = defaultdict(set)
-        for topic, partition in places:
-            topics[topic].add(partition)
-        if not topics:
-            return
-        asked = [(topic, sorted(partitions)) for topic, partitions in sorted(topics.items())]
-        await self._ask_places(
-            TRANSACTION,
-            self.transactional_id,
-            ADD_PARTITIONS(self.transactional_id, *self.writer, asked),
-            lambda answer: [(topic, code) for topic, places in answer.topics for _, code in places],
-        )
+        wanted = set(places)
+        if wanted:
+            await self._ask_places(
+                TRANSACTION,
+                self.transactional_id,
+                add_partitions(self.transactional_id, self.writer, wanted),
+            )
 
     async def add_offsets(self, group: str) -> None:
         """AddOffsetsToTxn: offsets of this group are going to be part of the transaction."""
@@ -113,28 +104,10 @@ class Coordinators:
         Unanswered, it is sent again only where epochs are raised: elsewhere a late duplicate could
         put these offsets over those of a later epoch.
         """
-        topics: defaultdict[str, list[Any]] = defaultdict(list)
-        for (topic, partition), offset in sorted(offsets.items()):
-            topics[topic].append(tagged(partition, offset, -1, self.transactional_id))
-        call = TXN_OFFSET_COMMIT(
-            self.transactional_id,
-            member.group,
-            *self.writer,
-            member.generation,
-            member.member_id,
-            member.instance_id,
-            [tagged(topic, partitions) for topic, partitions in topics.items()],
-        )
+        whose = (member.group, member.generation, member.member_id, member.instance_id)
+        call = txn_offset_commit(self.transactional_id, self.writer, whose, offsets)
         try:
-            await self._ask_places(
-                GROUP,
-                member.group,
-                call,
-                lambda answer: [
-                    (topic, code) for topic, places, _ in answer.topics for _, code, _ in places
-                ],
-                is_repeatable=self.raises_epochs,
-            )
+            await self._ask_places(GROUP, member.group, call, is_repeatable=self.raises_epochs)
         except UNANSWERED as error:
             raise Abortable("the group's coordinator did not answer to the offsets") from error
 
@@ -189,29 +162,23 @@ class Coordinators:
         return f"transactional id {self.transactional_id}"
 
     async def _ask_places(
-        self,
-        kind: Any,
-        key: str,
-        call: Call,
-        said: Callable[[Any], list[tuple[str, int]]],
-        *,
-        is_repeatable: bool = True,
+        self, kind: Any, key: str, call: Packed, *, is_repeatable: bool = True
     ) -> None:
-        """Ask a coordinator about partitions; `said` are topics with error codes in its answer.
+        """Ask a coordinator about partitions, and raise what it says against any of them.
 
         An unknown topic is asked about again for a while: one just created needs a moment.
         """
         patience = Patience()
         until_s = asyncio.get_running_loop().time() + self._patience_s
         while True:
-            answer = await self._link.ask(
+            said: Said = await self._link.ask(
                 kind,
                 key,
                 call,
-                lambda answer: [code for _, code in said(answer)],
+                lambda said: [each[2] for each in said],
                 is_repeatable=is_repeatable,
             )
-            refused = {code: topic for topic, code in said(answer) if code}
+            refused = {code: topic for topic, _, code, _ in said if code}
             if len(refused) > 1:
                 # The one bad topic is at fault; the others were left out because of it.
                 refused.pop(Code.OPERATION_NOT_ATTEMPTED, None)

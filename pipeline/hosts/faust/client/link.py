@@ -26,7 +26,7 @@ from aiokafka.structs import TopicPartition
 
 from pipeline.hosts.faust.client.codes import COORDINATOR_BUSY, COORDINATOR_MOVED
 from pipeline.hosts.faust.client.errors import Refused, UnknownTopic
-from pipeline.hosts.faust.client.requests import API_VERSIONS, END_TXN_V5, Call
+from pipeline.hosts.faust.client.requests import API_VERSIONS, END_TXN_V5
 
 GROUP: Final = CoordinationType.GROUP
 TRANSACTION: Final = CoordinationType.TRANSACTION
@@ -114,8 +114,10 @@ class Link:
         await self.client.force_metadata_update()
 
     def leader(self, topic: str, partition: int) -> int | None:
-        """The broker that leads a partition, or None where that is not known now."""
+        """The broker that leads a partition; None where that is not known before a refresh."""
         node = self.client.cluster.leader_for_partition(TopicPartition(topic, partition))
+        if node is None:
+            self.client.add_topic(topic)  # or a refresh would not ask about it
         return None if node is None or node < 0 else node
 
     async def connect(self, node: int) -> Any:
@@ -166,7 +168,7 @@ class Link:
         self,
         kind: CoordinationType,
         key: str,
-        call: Call,
+        call: Any,
         codes: Callable[[Any], Iterable[int]],
         *,
         is_repeatable: bool = True,
@@ -195,8 +197,15 @@ class Link:
 
     async def raises_epochs(self, transactional_id: str) -> bool:
         """Whether EndTxn v5 may be used: offered, and `transaction.version` 2 is switched on."""
-        connection = await self.open(TRANSACTION, transactional_id)
-        answer = await self.post(connection, API_VERSIONS("tocsin", "1"))
+        patience = Patience()
+        answer: Any = None
+        while answer is None:
+            try:
+                connection = await self.open(TRANSACTION, transactional_id)
+                answer = await self.post(connection, API_VERSIONS("tocsin", "1"))
+            except UNANSWERED:
+                self.forget_coordinator(TRANSACTION, transactional_id)
+                await patience.wait()
         offered: dict[int, int] = {
             key: highest for key, _lowest, highest, _tags in answer.api_versions or ()
         }

@@ -90,28 +90,6 @@ INIT_PRODUCER_ID: Final = Shape(
 )
 """v3 and later carry the holder's own id and epoch, so that a zombie cannot fence its successor."""
 
-ADD_PARTITIONS: Final = Shape(
-    "AddPartitionsToTxn",
-    24,
-    2,
-    Schema(
-        ("transactional_id", _STRING),
-        ("producer_id", Int64),
-        ("producer_epoch", Int16),
-        ("topics", Array(("topic", _STRING), ("partitions", Array(Int32)))),
-    ),
-    Schema(
-        ("throttle_time_ms", Int32),
-        (
-            "topics",
-            Array(
-                ("topic", _STRING),
-                ("partitions", Array(("partition", Int32), ("error_code", Int16))),
-            ),
-        ),
-    ),
-)
-
 ADD_OFFSETS: Final = Shape(
     "AddOffsetsToTxn",
     25,
@@ -124,52 +102,6 @@ ADD_OFFSETS: Final = Shape(
     ),
     Schema(("throttle_time_ms", Int32), ("error_code", Int16)),
 )
-
-TXN_OFFSET_COMMIT: Final = Shape(
-    "TxnOffsetCommit",
-    28,
-    3,
-    Schema(
-        ("transactional_id", _COMPACT),
-        ("group_id", _COMPACT),
-        ("producer_id", Int64),
-        ("producer_epoch", Int16),
-        ("generation_id", Int32),
-        ("member_id", _COMPACT),
-        ("group_instance_id", _COMPACT),
-        (
-            "topics",
-            CompactArray(
-                ("topic", _COMPACT),
-                (
-                    "partitions",
-                    CompactArray(
-                        ("partition", Int32),
-                        ("offset", Int64),
-                        ("leader_epoch", Int32),
-                        ("metadata", _COMPACT),
-                        _END,
-                    ),
-                ),
-                _END,
-            ),
-        ),
-        _END,
-    ),
-    Schema(
-        ("throttle_time_ms", Int32),
-        (
-            "topics",
-            CompactArray(
-                ("topic", _COMPACT),
-                ("partitions", CompactArray(("partition", Int32), ("error_code", Int16), _END)),
-                _END,
-            ),
-        ),
-        _END,
-    ),
-)
-"""v3 carries generation, member id and instance id (KIP-447): what a zombie is refused by."""
 
 _END_TXN: Final = Schema(
     ("transactional_id", _COMPACT),

@@ -9,21 +9,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import defaultdict, deque
+from collections import deque
 from collections.abc import Sequence
 from typing import Final
-
-from aiokafka.protocol.produce import ProduceRequest
 
 from pipeline.hosts.faust.client import codes
 from pipeline.hosts.faust.client.batches import Batch, Outgoing, Place, Writer
 from pipeline.hosts.faust.client.codes import Code
 from pipeline.hosts.faust.client.errors import Abortable, ClientError, Fenced, Refused, UnknownTopic
 from pipeline.hosts.faust.client.link import UNANSWERED, Link, Patience
+from pipeline.hosts.faust.client.packing import Said, produce
 from pipeline.hosts.faust.points import reached
 
 _log = logging.getLogger(__name__)
-_ALL_REPLICAS: Final = -1
 _OVERHEAD_BYTES: Final = 4096
 """What a request has beside its batches, generously."""
 _BATCH_BYTES_MIN: Final = 1024
@@ -110,27 +108,19 @@ class Sending:
         self, round_: _Rounds, node: int, together: Sequence[Batch]
     ) -> list[tuple[Batch, int, int]]:
         """One Produce request; returns each batch with its error code and its first offset."""
-        topics: defaultdict[str, list[tuple[int, bytearray]]] = defaultdict(list)
-        for batch in together:
-            topics[batch.place[0]].append((batch.place[1], batch.buffer))
-        request = ProduceRequest(
-            transactional_id=self._transactional_id,
-            required_acks=_ALL_REPLICAS,
-            timeout=self._link.request_timeout_ms,
-            topics=list(topics.items()),
+        request = produce(
+            self._transactional_id,
+            self._link.request_timeout_ms,
+            [(batch.place, batch.buffer) for batch in together],
         )
         try:
             waiting = self._link.post(await self._link.connect(node), request)
             round_.tell_half()
-            answer = await waiting
+            answer: Said = await waiting
         except UNANSWERED as error:
             _log.info("broker %s did not answer a Produce request: %r", node, error)
             return [(batch, Code.NOT_LEADER_OR_FOLLOWER, -1) for batch in together]
-        said: dict[Place, tuple[int, int]] = {
-            (topic, place[0]): (place[1], place[2])
-            for topic, places in answer.topics
-            for place in places
-        }
+        said = {(topic, partition): (code, offset) for topic, partition, code, offset in answer}
         nothing = (Code.NETWORK_EXCEPTION, -1)
         return [(batch, *said.get(batch.place, nothing)) for batch in together]
 

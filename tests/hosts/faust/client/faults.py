@@ -24,6 +24,8 @@ ADD_OFFSETS = 25
 END_TXN = 26
 TXN_OFFSET_COMMIT = 28
 
+_ABOUT_PARTITIONS = {PRODUCE, ADD_PARTITIONS, TXN_OFFSET_COMMIT}
+
 Fault = Callable[[AIOKafkaConnection, Any, Any], Awaitable[Any]]
 
 
@@ -53,6 +55,8 @@ class Faults:
         """Answer with an error code; nothing is sent."""
 
         async def refused(_connection: Any, _request: Any, struct: Any) -> Any:
+            if key in _ABOUT_PARTITIONS:
+                return [(*place, code, -1) for place in struct.places]
             return struct.RESPONSE_TYPE(*_REFUSALS[key](struct, code))
 
         self._next[key].extend([refused] * times)
@@ -77,35 +81,12 @@ class Faults:
         self._next[key].append(held)
 
 
-def _produce(struct: Any, code: int) -> tuple[Any, ...]:
-    topics = [
-        (topic, [(number, code, -1, -1, -1) for number, _ in places])
-        for topic, places in struct.topics
-    ]
-    return topics, 0
-
-
-def _add_partitions(struct: Any, code: int) -> tuple[Any, ...]:
-    return 0, [(topic, [(number, code) for number in places]) for topic, places in struct.topics]
-
-
-def _offset_commit(struct: Any, code: int) -> tuple[Any, ...]:
-    topics: list[Any] = [
-        (topic, [(place[0], code, {}) for place in places], {})
-        for topic, places, _ in struct.topics
-    ]
-    return 0, topics, {}
-
-
 def _end(struct: Any, code: int) -> tuple[Any, ...]:
     return (0, code, -1, -1, {}) if struct.API_VERSION >= 5 else (0, code, {})
 
 
 _REFUSALS: dict[int, Callable[[Any, int], tuple[Any, ...]]] = {
-    PRODUCE: _produce,
-    ADD_PARTITIONS: _add_partitions,
     ADD_OFFSETS: lambda _, code: (0, code),
-    TXN_OFFSET_COMMIT: _offset_commit,
     END_TXN: _end,
     HEARTBEAT: lambda _, code: (0, code),
     INIT_PRODUCER_ID: lambda _, code: (0, code, -1, -1, {}),
