@@ -40,6 +40,9 @@ VIEW: Final = "view.db"
 WRITES: Final = EDGE_WRITES | {"dead-letters", "audit"}
 """Topics that the edge appends to."""
 
+CLIENT: Final = "tocsin-edge"
+"""By this name brokers know an edge, in their logs and for their quotas."""
+
 APART_S: Final = 0.5
 """An incident may come so long after the audit record of the same commit."""
 
@@ -83,8 +86,9 @@ class KafkaEdge:
         """Connect, and begin to follow. Raises StoreError where that cannot be."""
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._client = Client()
-        self._appender = KafkaAppender(self._options, self._sizes(), self.clock.now_ms)
-        self._reader = KafkaLog(self._options, list(FOLLOWED))
+        options = {**self._options, "client_id": CLIENT}
+        self._appender = KafkaAppender(options, self._sizes(), self.clock.now_ms)
+        self._reader = KafkaLog(options, list(FOLLOWED))
         self.view: View | None = None
         try:
             await asyncio.gather(self._appender.start(), self._reader.start())
