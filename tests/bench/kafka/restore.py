@@ -84,9 +84,9 @@ async def ours(bootstrap: str, app: str, store: Kind, keys: int) -> Took:
             slot_id="bench",
             store=store,
         )
-        shelf = Shelf(setting, AGENT, lambda: int(time.time() * 1e3))
+        shelf = Shelf(setting, AGENT, lambda: int(time.time() * 1e3), None)
         begun, cpu_s = time.perf_counter(), time.process_time()
-        stores = await shelf.restore(range(PARTITIONS))
+        stores = await shelf.restore(range(PARTITIONS), ())
         took = Took(time.perf_counter() - begun, time.process_time() - cpu_s)
         last = f"{keys - 1:016x}"
         assert any(found.get("rows", last) for found, _ in stores.values()), "not all is there"

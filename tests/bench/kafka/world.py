@@ -89,12 +89,12 @@ class Started:
 class World:
     """Everything but the workers and the edge, which a bench starts itself."""
 
-    def __init__(self, folder: Path, bootstrap: str) -> None:
+    def __init__(self, folder: Path, bootstrap: str, topology: str) -> None:
         self.folder = folder
         self.bootstrap = bootstrap
         self.simulator = Simulator()
         self.config = folder / "topology.yaml"
-        self.config.write_text(TOPOLOGY, encoding="utf-8")
+        self.config.write_text(topology, encoding="utf-8")
         self.environment = {
             **os.environ,
             "TOCSIN_KAFKA_BOOTSTRAP": bootstrap,
@@ -106,12 +106,12 @@ class World:
 
     @classmethod
     @contextmanager
-    def running(cls) -> Iterator[Self]:
+    def running(cls, topology: str = TOPOLOGY) -> Iterator[Self]:
         """One world, with its topology applied; all its processes end with it."""
         with tempfile.TemporaryDirectory() as text, Node(Path(text) / "kafka") as node:
             folder = Path(text) / "tocsin"
             folder.mkdir()
-            world = cls(folder, node.bootstrap)
+            world = cls(folder, node.bootstrap, topology)
             try:
                 world.apply()
                 yield world
