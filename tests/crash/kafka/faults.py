@@ -120,7 +120,7 @@ class Faults:
     def _join(self, step: Step) -> None:
         self._extra += 1
         name = f"extra{self._extra}"
-        self._world.add_worker(name)
+        self._world.add_worker(name, is_leaving=self._extra % 2 == 0)
         self._later(step.for_s + STUCK_S, lambda: self._leave(name))
 
     def _leave(self, name: str) -> None:

@@ -13,13 +13,12 @@ from typing import Any, Final
 from aiokafka.protocol.commit import OffsetCommitRequest
 
 from pipeline.engine.task import Task
-from pipeline.hosts.faust.client import bulk
+from pipeline.hosts.faust.client import bulk, coordinators
 from pipeline.hosts.faust.client.batches import Writer
 from pipeline.hosts.faust.client.coordinators import Coordinators, Member
 from pipeline.hosts.faust.client.errors import Abortable, Indefinite
 from pipeline.hosts.faust.client.group import EpochConsumer
 from pipeline.hosts.faust.client.link import GROUP, TRANSACTION, UNANSWERED
-from pipeline.hosts.faust.client.requests import TXN_OFFSET_COMMIT, tagged
 from pipeline.hosts.faust.client.transactions import EpochProducer
 from pipeline.hosts.faust.points import reached
 from pipeline.hosts.faust.stream import consumer, producer
@@ -90,6 +89,7 @@ def commit_offsets_apart() -> None:
 def commit_unfenced() -> None:
     """(f) A transactional id that nobody knows, and offsets without generation and member."""
     make: Any = EpochProducer
+    parts: Any = coordinators
 
     def unknown(options: Any, transactional_id: str, **rest: Any) -> Any:
         return make(options, f"{transactional_id}-{secrets.token_hex(4)}", **rest)
@@ -97,15 +97,15 @@ def commit_unfenced() -> None:
     async def anyhow(self: Coordinators, offsets: Offsets, member: Member) -> None:
         topics: dict[str, list[Any]] = {}
         for (topic, partition), offset in offsets.items():
-            topics.setdefault(topic, []).append(tagged(partition, offset, -1, ""))
-        call = TXN_OFFSET_COMMIT(
+            topics.setdefault(topic, []).append(parts.tagged(partition, offset, -1, ""))
+        call = parts.TXN_OFFSET_COMMIT(
             self.transactional_id,
             member.group,
             *self.writer,
             -1,
             "",
             None,
-            [tagged(topic, partitions) for topic, partitions in topics.items()],
+            [parts.tagged(topic, partitions) for topic, partitions in topics.items()],
         )
         await self._link.ask(GROUP, member.group, call, lambda _: ())
 
@@ -161,9 +161,9 @@ def restore_before_offsets() -> None:
     stable = Takeover._stable_offsets
 
     async def restored_first(self: Any, places: Any) -> Any:
-        stores = await Shelf.restore(self._shelf, {partition for _, partition in places})
+        stores = await Shelf.restore(self._shelf, {number for _, number in places}, ())
 
-        async def as_it_was(_: Any) -> Any:
+        async def as_it_was(*_: Any) -> Any:
             return stores
 
         self._shelf.restore = as_it_was

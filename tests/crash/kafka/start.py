@@ -12,8 +12,9 @@ class Start(Struct, frozen=True, kw_only=True):
     """One worker process.
 
     `crash` is "" or `point:nth:how`: at the nth time that an epoch comes to the point, `exit` ends
-    the process as kill -9 does, `stop` halts it as SIGSTOP does. `mutants` are names of
-    `mutants.py`. `jump` is the file whose number of seconds is added to the wall clock.
+    the process as kill -9 does, `stop` halts it as SIGSTOP does. One that `is_leaving` gives its
+    partitions away when it is stopped. `mutants` are names of `mutants.py`. `jump` is the file
+    whose number of seconds is added to the wall clock.
     """
 
     bootstrap: str
@@ -25,6 +26,7 @@ class Start(Struct, frozen=True, kw_only=True):
     mutants: tuple[str, ...] = ()
     store: str = "rocksdb"
     session_timeout_ms: int = 6_000
+    is_leaving: bool = False
     jump: str = ""
     topology: str = ""
     events_url: str = ""

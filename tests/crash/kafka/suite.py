@@ -129,7 +129,7 @@ def evidence(
         samples=watching.samples,
         dumps={
             flow.agent: [
-                {(partition, key): value for partition, key, value in dump.rows[flow.agent]}
+                {(partition, key): value for partition, key, value in dump.rows.get(flow.agent, ())}
                 for dump in found
             ]
             for flow in flows(APP)

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource
@@ -43,10 +43,9 @@ class Trial:
     def __exit__(self, *_: object) -> None:
         self.world.__exit__()
 
-    def worker(self, name: str, mutants: Sequence[str] = (), *agents: str) -> None:
+    def worker(self, name: str, mutants: Sequence[str] = (), **told: Any) -> None:
         """Start a worker, and wait until it is ready."""
-        agents = agents or ("fold", "sum")
-        self.world.add_worker(name, mutants=tuple(mutants), agents=agents)
+        self.world.add_worker(name, mutants=tuple(mutants), **told)
         self.until(lambda: self.world.crew.is_ready(name), f"{name} is ready")
 
     def order(self, count: int) -> None:

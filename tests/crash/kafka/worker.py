@@ -14,7 +14,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import msgspec
 from aiokafka.client import AIOKafkaClient
@@ -23,8 +23,9 @@ from pipeline.engine import Agent
 from pipeline.hosts.clock import Clock
 from pipeline.hosts.faust import points
 from pipeline.hosts.faust.setting import Setting
+from pipeline.hosts.faust.state.slot import Slot
 from pipeline.hosts.faust.worker import Worker
-from tests.crash.kafka import mutants, stages
+from tests.crash.kafka import stages
 from tests.crash.kafka.start import Dump, Start, parse
 
 KILLED = 137
@@ -78,14 +79,17 @@ def say(what: str) -> None:
 
 
 def name_clients(name: str) -> None:
-    """Let every connection say whose it is: the proxy's faults go by client ids."""
-    begin: Any = AIOKafkaClient.__init__
+    """Let every connection say whose it is: the proxy's faults go by client ids. No signature
+    changes by it, since the worker checks at its start what it overrides.
+    """
 
-    def named(self: Any, *arguments: Any, **options: Any) -> None:
-        options["client_id"] = f"{name}/{options.get('client_id', '')}"
-        begin(self, *arguments, **options)
+    def get(client: Any) -> str:
+        return f"{name}/{client.__dict__['_client_id']}"
 
-    AIOKafkaClient.__init__ = named
+    def put(client: Any, value: str) -> None:
+        client.__dict__["_client_id"] = value
+
+    cast("Any", AIOKafkaClient)._client_id = property(get, put)
 
 
 def wall_ms(jump: str) -> int:
@@ -109,6 +113,9 @@ def write_dump(start: Start, worker: Worker) -> None:
                     (partition, f"{table}\0{key}".encode(), value)
                     for key, value in hosted.store.scan(table, "", LAST)
                 ]
+    for task, lag in worker.lag().items():
+        name = task.rpartition("-")[0]
+        dump.lags[name] = dump.lags.get(name, 0) + lag
     new = start.dump.with_suffix(".new")
     new.write_bytes(msgspec.msgpack.encode(dump))
     new.replace(start.dump)
@@ -129,19 +136,18 @@ async def run(start: Start, crashing: Crashing) -> int:
     loop = asyncio.get_running_loop()
     stopping = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stopping.set)
-    folder = Path(start.folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    slot = Slot(Path(start.folder))
     clock = Clock(wall_ms=lambda: wall_ms(start.jump))
     setting = Setting(
         app=start.app,
         options={"bootstrap_servers": start.bootstrap},
-        folder=folder,
-        slot_id=start.name,
+        folder=slot.folder,
+        slot_id=slot.id,
         store=start.store,  # type: ignore[arg-type]
         session_timeout_ms=start.session_timeout_ms,
         heartbeat_ms=min(1_000, start.session_timeout_ms // 6),
     )
-    worker = Worker(setting, agents(start), clock.now_ms)
+    worker = Worker(setting, agents(start), clock.now_ms, slot)
     loop.add_signal_handler(signal.SIGUSR1, write_dump, start, worker)
     loop.add_signal_handler(
         signal.SIGUSR2, lambda: crashing.order(start.order.read_text(encoding="utf-8"))
@@ -157,7 +163,7 @@ async def run(start: Start, crashing: Crashing) -> int:
         await first_of(worker.ended, ordered)
     if worker.ended.done():
         end_because(worker.ended.exception())
-    await worker.stop()
+    await worker.stop(is_leaving=start.is_leaving)
     return 0
 
 
@@ -165,8 +171,11 @@ def main() -> None:
     """Run as the argument says."""
     start = parse(sys.argv[1])
     name_clients(start.name)
-    for mutant in start.mutants:
-        mutants.MUTANTS[mutant]()
+    if start.mutants:
+        from tests.crash.kafka.mutants import MUTANTS
+
+        for mutant in start.mutants:
+            MUTANTS[mutant]()
     crashing = Crashing()
     crashing.order(start.crash)
     try:
