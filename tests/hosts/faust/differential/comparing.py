@@ -1,9 +1,9 @@
 """Comparing: the embedded host, driven by the journal of a run on Kafka, against that run.
 
-Equal means: the digest of every epoch; every output with its headers and its time, as a multiset
-per key of each topic (of `incidents` the latest per key: how many snapshots lie between is not its
-contract); every row of every task in the replay, on its changelog and in the worker's store; and
-the group's offsets beside the state's.
+Equal means: every input read once and in order; the digest of every epoch; every output with its
+headers and its time, as a multiset per key of each topic (of `incidents` the latest per key: how
+many snapshots lie between is not its contract); every row of every task in the replay, on its
+changelog and in the worker's store; and the group's offsets beside the state's.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pipeline.domain.record import Record
 from pipeline.domain.stage import Event
 from pipeline.domain.store import Checkpoint
 from pipeline.engine.agent import DEAD_LETTERS, INCIDENTS_TOPIC
-from pipeline.engine.task import RAISED
+from pipeline.engine.journal import RAISED
 from pipeline.hosts.embedded.replay import Build, Replay, Replayed
 from pipeline.hosts.faust.state.changelog import CHECKPOINT_KEY, decode_checkpoint
 from tests.hosts.faust.differential.copied import Copied
@@ -47,16 +47,19 @@ class Run(Struct, kw_only=True):
     """A run on Kafka at rest: its topics, the agents that wrote them, what its workers hold, and
     what its groups have committed, by (agent, topic, partition).
 
-    `changelogs` gives the topic beneath each agent's tables. `fed` are records on topics of agents
-    that somebody else wrote, such as the dead letters of an edge.
+    `rules` is the hash of the topology that ran last. `changelogs` gives the topic beneath each
+    agent's tables. `is_read_out` is False where the workers ended with records left to read. `fed`
+    are records on topics of agents that somebody else wrote, such as the dead letters of an edge.
     """
 
     log: Copied
+    rules: str
     build: Build
     globals: Mapping[str, type[Event]]
     changelogs: Mapping[str, str]
     held: Mapping[str, Held]
     committed: Mapping[tuple[str, str, int], int]
+    is_read_out: bool = True
     fed: Iterable[Record] = field(default_factory=tuple)
 
 
@@ -86,6 +89,7 @@ def compare(run: Run) -> Compared:
     found = Compared(epochs=len(epochs), tasks=len(tasks))
     for epoch in epochs:
         found.differences += _epoch(epoch)
+    found.differences += _inputs(run, epochs)
     found.differences += _outputs(run, epochs, found)
     for task in tasks:
         found.differences += _state(run, task, *replay.state(task), found)
@@ -102,6 +106,38 @@ def _epoch(epoch: Replayed) -> Iterator[str]:
             f"{journal.task}: epoch {journal.epoch} had the digest {journal.digest} and"
             f" {journal.outputs} outputs, the replay has {epoch.digest} and {len(epoch.outputs)}"
         )
+
+
+def _inputs(run: Run, epochs: Iterable[Replayed]) -> Iterator[str]:
+    """A journal that leaves records out, or has them twice, is replayed without a difference."""
+    read: defaultdict[tuple[str, str, int], list[tuple[int, int]]] = defaultdict(list)
+    for epoch in epochs:
+        for one in epoch.journal.segments:
+            read[epoch.journal.task, one.topic, one.partition].append((one.start, one.end))
+    for (task, topic, partition), segments in read.items():
+        where = f"{task}: {topic}, partition {partition}"
+        position = 0
+        rest = [(run.log.bounds(topic, partition)[1], FOREVER_MS)] if run.is_read_out else []
+        for start, end in [*segments, *rest]:
+            if start < position:
+                yield f"{where}: offsets from {start} to {position} were read twice"
+            elif run.log.read(topic, partition, position, 1)[:1] != run.log.read(
+                topic, partition, start, 1
+            ):
+                yield f"{where}: offsets from {position} to {start} were not read"
+            position = end
+    if run.is_read_out:
+        yield from _unread(run, read.keys())
+
+
+def _unread(run: Run, read: Iterable[tuple[str, str, int]]) -> Iterator[str]:
+    """Partitions with records that no task has ever read."""
+    known = {(task.rpartition("-")[0], topic, number) for task, topic, number in read}
+    for agent in run.build(run.rules, ""):
+        for topic in agent.reads:
+            for number in run.log.partitions(topic):
+                if (agent.name, topic, number) not in known and run.log.records[topic, number]:
+                    yield f"{agent.name}-{number}: {topic} was not read at all"
 
 
 def _outputs(run: Run, epochs: Iterable[Replayed], found: Compared) -> Iterator[str]:

@@ -16,6 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from pipeline.domain.record import Record
 from tests.crash.kafka.reading import Broker
+from tests.wait import POLL_INTERVAL_S
 
 WITHIN_S = 60.0
 READ_MAX = 5_000
@@ -74,20 +75,31 @@ class Copying:
         self._consumer.assign([TopicPartition(*place, 0) for place in self._places])
 
     def catch_up(self) -> Copied:
-        """Read to the end that is stable now. Raises TimeoutError where that gives nothing."""
-        ends = {place: stable for place, (stable, _) in self._broker.ends(self._places).items()}
+        """Read to the end, once no transaction is open: a commit is answered before its markers
+        are written, and what it holds cannot be read before. Raises TimeoutError.
+        """
         give_up_at_s = time.monotonic() + WITHIN_S
+        ends = self._stable_ends(give_up_at_s)
         while not self._has_reached(ends):
             if time.monotonic() > give_up_at_s:
                 raise TimeoutError(f"not read to {ends} within {WITHIN_S} s")
             self._take(0.02)
         return self.copied
 
+    def _stable_ends(self, give_up_at_s: float) -> Mapping[Place, int]:
+        while True:
+            ends = self._broker.ends(self._places)
+            if all(stable == high for stable, high in ends.values()):
+                return {place: high for place, (_, high) in ends.items()}
+            if time.monotonic() > give_up_at_s:
+                raise TimeoutError(f"a transaction is open: {ends}")
+            time.sleep(POLL_INTERVAL_S)
+
     def _take(self, timeout_s: float) -> None:
         messages: list[Any] = self._consumer.consume(READ_MAX, timeout_s)
         for message in messages:
             if message.error() is None:
-                record = _record(message)
+                record = record_of(message)
                 self.copied.records[record.topic, record.partition].append(record)
 
     def _has_reached(self, ends: Mapping[Place, int]) -> bool:
@@ -110,7 +122,7 @@ def copy(bootstrap: str, topics: Iterable[str]) -> Copied:
         copying.close()
 
 
-def _record(message: Any) -> Record:
+def record_of(message: Any) -> Record:
     """A message as the engine reads it, but with the headers that say nothing: an output has them,
     and to whoever reads they must make no difference.
     """

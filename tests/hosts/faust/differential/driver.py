@@ -6,7 +6,7 @@ is due, no answer waits, no epoch is open.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from pipeline.domain.call import CallResult
 from pipeline.domain.raw import RawAlert
 from pipeline.domain.record import Record
 from pipeline.domain.stage import Event
-from pipeline.domain.store import Output
+from pipeline.domain.store import Output, Store
 from pipeline.domain.units import Duration
 from pipeline.engine import Agent, Globals
 from pipeline.hosts.embedded.driver import START_MS, Answer, delivered
@@ -30,7 +30,7 @@ from pipeline.hosts.faust.setting import Setting
 from pipeline.hosts.faust.stream.hosted import Hosted
 from pipeline.hosts.faust.worker import Worker
 from pipeline.topology.declared import Topology
-from tests.hosts.faust.differential.comparing import Held
+from tests.hosts.faust.differential.comparing import Held, Rows
 from tests.hosts.faust.differential.copied import Copying
 from tests.hosts.faust.differential.loop import Loop
 from tests.hosts.faust.differential.place import Place
@@ -275,8 +275,11 @@ class KafkaDriver:
 
 def holding(hosted: Hosted) -> Held:
     """All rows of a task as they stand in its store."""
-    names = [table.name for table in hosted.task._all_tables()]
-    rows = {
-        (name, key): value for name in names for key, value in hosted.store.scan(name, "", LAST)
-    }
+    tables = [table.name for table in hosted.task._all_tables()]
+    rows = rows_of(hosted.store, tables)
     return Held(rows=rows, checkpoint=hosted.store.checkpoint())
+
+
+def rows_of(store: Store, tables: Iterable[str]) -> Rows:
+    """The rows of these tables in a store."""
+    return {(table, key): value for table in tables for key, value in store.scan(table, "", LAST)}

@@ -6,7 +6,7 @@ will do: the topics of the former story are deleted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final, Self
 
@@ -47,19 +47,23 @@ class Place:
         """Where the node answers."""
         return self._node.bootstrap
 
-    def begin(self, topology: Topology) -> list[str]:
-        """Delete what was there, and make all that the topology needs; the names of it."""
+    def clear(self, topics: Iterable[str]) -> None:
+        """Delete what was there; these are there from now on, whoever makes them."""
         if self._topics:
             for future in self._admin.delete_topics(self._topics).values():
                 future.result(WITHIN_S)
+        self._topics = list(topics)
+
+    def begin(self, topology: Topology) -> list[str]:
+        """Delete what was there, and make all that the topology needs; the names of it."""
         wanted = desired(topology, replication=1).topics
+        self.clear(wanted)
         made = [
             NewTopic(name, topic.partitions, 1, config={**topic.settings, **FOR_VIRTUAL_TIME})
             for name, topic in wanted.items()
         ]
         for future in self._admin.create_topics(made).values():
             future.result(WITHIN_S)
-        self._topics = list(wanted)
         wait_until(self._have_leaders, what="every partition has a leader", deadline_s=WITHIN_S)
         return self._topics
 

@@ -48,6 +48,7 @@ def sound() -> Run:
             committed[agent, at.removesuffix(":0"), 0] = offset
     return Run(
         log=log,
+        rules="",
         build=build,
         globals=GLOBALS,
         changelogs=CHANGELOGS,
@@ -131,6 +132,18 @@ def other_digest(run: Run) -> None:
     change(run, "journal", 3, value=encode(replace(journal, digest="f" * 32)))
 
 
+def other_segment(run: Run, start: int, end: int) -> None:
+    """The second epoch that read alerts of the edge read from there to there."""
+    numbers = [
+        number
+        for number, record in enumerate(run.log.records["journal", 0])
+        if decode(JournalRecord, record.value or b"").task == "intake-0"
+    ]
+    journal = decode(JournalRecord, run.log.records["journal", 0][numbers[1]].value or b"")
+    segments = (Segment("raw-alerts", 0, start, end),)
+    change(run, "journal", numbers[1], value=encode(replace(journal, segments=segments)))
+
+
 def other_row(run: Run, task: str, value: bytes | None) -> None:
     """The worker's store has another value in its first row, or none."""
     rows = run.held[task].rows
@@ -207,6 +220,22 @@ DIFFERENCES: dict[str, tuple[Callable[[Run], None], str]] = {
         other_digest,
         r"\w+-0: epoch \d+ had the digest f{32} and \d+ outputs",
     ),
+    "an input was left out": (
+        lambda run: other_segment(run, 2, 3),
+        r"intake-0: raw-alerts, partition 0: offsets from 1 to 2 were not read",
+    ),
+    "an input was read twice": (
+        lambda run: other_segment(run, 0, 2),
+        r"intake-0: raw-alerts, partition 0: offsets from 0 to 1 were read twice",
+    ),
+    "an input came later": (
+        lambda run: repeat(run, "raw-alerts"),
+        r"intake-0: raw-alerts, partition 0: offsets from 5 to 7 were not read",
+    ),
+    "an input was never read": (
+        lambda run: run.log.records.update({("alerts", 1): run.log.records["alerts", 0]}),
+        r"decide-1: alerts was not read at all",
+    ),
     "a row on the changelog is another one": (
         lambda run: change(run, "decide-changelog", -2, value=b"other"),
         r"decide-0: table \S+, key .*: the changelog has b'other'",
@@ -282,9 +311,8 @@ def test_what_somebody_else_wrote_is_told_apart() -> None:
 
 def test_nothing_is_not_taken_for_equal() -> None:
     run = sound()
-    run.log.records["journal", 0] = []
     run.held = {}
-    for topic in ("alerts", "incidents", "notifications", "receipts", "audit", "dead-letters"):
-        run.log.records[topic, 0] = []
+    for records in run.log.records.values():
+        records.clear()
     with pytest.raises(AssertionError, match="the journal is empty"):
         compare(run).check()
