@@ -1,21 +1,20 @@
 """The demo: a whole Tocsin with PagerDuty's simulator beside it, while a recorded storm plays.
 
-It is the product itself, over a folder of its own that begins empty; only the receiver, the
-catalog, one silence and the storm are made up.
+It is the product itself, in a home of its own that begins empty; only the receiver, the catalog,
+one silence and the storm are made up. The homes: `demo_embedded.py`, `demo_kafka.py`.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from pathlib import Path
-from typing import Final
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager
+from typing import Final, Protocol
 
 import yaml
 from msgspec import Struct
 
-from pipeline.app.embedded import VIEW, Embedded
-from pipeline.app.serving import Serving, serve_until_signalled
+from pipeline.app.serving import Behind, Serving, serve_until_signalled
 from pipeline.codec import encode
 from pipeline.domain.incident import Incident
 from pipeline.domain.notification import DELIVERED, TRIGGER, Receipt
@@ -25,11 +24,11 @@ from pipeline.domain.sink import Http
 from pipeline.domain.store import Output
 from pipeline.edge.view import questions
 from pipeline.edge.view.questions import EntryFilter, IncidentFilter
-from pipeline.hosts.embedded.folder import DATABASE, SERVER, Folder
 from pipeline.simulate.pagerduty import PagerDutySimulator
 from pipeline.simulate.storm import FOLDER, Answered, play, read_recording
 from pipeline.stages.enrich.catalog import parse_services
 from pipeline.stages.route.config import Route
+from pipeline.topology.declared import Topology
 from pipeline.topology.load import load
 from pipeline.wire.client import Client
 
@@ -65,11 +64,30 @@ class Scene(Struct, frozen=True, kw_only=True):
     routes: dict[str, str] = {}
 
 
+class Home(Behind, Protocol):
+    """A Tocsin for the storm, which knows nothing yet. `hints` are commands for a person to try,
+    each with what it shows.
+    """
+
+    @property
+    def hints(self) -> list[tuple[str, str]]:
+        """What can be looked at here and nowhere else."""
+        ...
+
+    async def know(self, records: Iterable[Output]) -> None:
+        """Take in globals; whatever comes after this is decided by them."""
+        ...
+
+
+MakeHome = Callable[[Topology, str, str], AbstractAsyncContextManager[Home]]
+"""Makes a home, not started, for a topology with its text, and the URL of a PagerDuty."""
+
+
 class Demo:
     """One run of the demo; `look` may be asked at any time while it serves."""
 
-    def __init__(self, folder: Path, host: str, port: int, *, speed: float = 1.0) -> None:
-        self._folder = folder
+    def __init__(self, make: MakeHome, host: str, port: int, *, speed: float = 1.0) -> None:
+        self._make = make
         self._host, self._port, self._speed = host, port, speed
         self._simulator = PagerDutySimulator()
         self._client = Client()
@@ -83,6 +101,11 @@ class Demo:
     def pagerduty_url(self) -> str:
         """Where the simulator is."""
         return self._simulator.url
+
+    @property
+    def hints(self) -> list[tuple[str, str]]:
+        """Commands for this home, each with what it shows."""
+        return self._home.hints
 
     @property
     def by(self) -> str:
@@ -105,10 +128,6 @@ class Demo:
         text = (FOLDER / "topology.yaml").read_text(encoding="utf-8")
         topology = load(text, "the demo's topology.yaml", lambda _: Secret(ROUTING_KEY))
         self._routes = _matchers(topology.sections["routes"], "routes")
-        clear(self._folder)
-        self._embedded = Embedded(
-            topology, Folder(self._folder), text=text, events_url=self._simulator.url
-        )
         playing: list[asyncio.Task[None]] = []
 
         def ready(url: str) -> None:
@@ -116,26 +135,27 @@ class Demo:
             playing.append(asyncio.get_running_loop().create_task(self._play(on_over)))
             on_ready(url)
 
-        serving = Serving(
-            behind=self._embedded,
-            host=self._host,
-            port=self._port,
-            token=None,
-            reload=lambda: None,
-            on_ready=ready,
-        )
-        try:
-            await serve_until_signalled(serving)
-        finally:
-            for task in playing:
-                task.cancel()
-            await asyncio.gather(*playing, return_exceptions=True)
+        async with self._make(topology, text, self._simulator.url) as self._home:
+            serving = Serving(
+                behind=self._home,
+                host=self._host,
+                port=self._port,
+                token=None,
+                reload=lambda: None,
+                on_ready=ready,
+            )
+            try:
+                await serve_until_signalled(serving)
+            finally:
+                for task in playing:
+                    task.cancel()
+                await asyncio.gather(*playing, return_exceptions=True)
 
     async def _play(self, on_over: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
+        now_ms = self._home.deps(None).now_ms()
+        await self._home.know(_world(now_ms))
         self._begun_s = loop.time()
-        now_ms = self._embedded.clock.now_ms()
-        await self._embedded.runner.append(_world(now_ms))
         await play(self._recording, self._post, self._count, start_ms=now_ms, speed=self._speed)
         await self._settle()
         self._is_over, self._ended_s = True, loop.time()
@@ -152,9 +172,9 @@ class Demo:
             if now != known:
                 known, since_s = now, clock()
 
-    async def _state(self) -> list[tuple[str, int]]:
+    async def _state(self) -> list[tuple[str, str, int]]:
         scene = await self.look()
-        return [(one.incident_id, one.version) for one in scene.incidents]
+        return [(one.incident_id, one.status, one.updated_at_ms) for one in scene.incidents]
 
     async def _post(self, path: str, body: bytes) -> tuple[int, bytes]:
         headers = {"content-type": "application/json"}
@@ -168,8 +188,8 @@ class Demo:
 
     async def look(self) -> Scene:
         """What there is to see now. Raises StoreError."""
-        view = self._embedded.view
-        if view is None or not self.url:
+        view = self._home.deps(None).view if self.url else None
+        if view is None:
             return Scene()
         page = await view.ask(questions.incidents, IncidentFilter(), LIST_MAX, "")
         receipts = await view.ask(questions.entries, "receipts", EntryFilter(), LIST_MAX)
@@ -199,19 +219,6 @@ def _matchers(route: Route, path: str) -> dict[str, str]:
     for at, child in enumerate(route.routes):
         found |= _matchers(child, f"{path}[{at}]")
     return found
-
-
-def clear(folder: Path) -> None:
-    """Take away what an earlier demo left, and nothing else. Raises Busy while one runs."""
-    held = Folder(folder)
-    held.acquire()
-    try:
-        for name in (DATABASE, VIEW):
-            for ending in ("", "-wal", "-shm"):
-                (folder / f"{name}{ending}").unlink(missing_ok=True)
-        (folder / SERVER).unlink(missing_ok=True)
-    finally:
-        held.release()
 
 
 def _world(now_ms: int) -> list[Output]:

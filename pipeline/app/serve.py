@@ -43,7 +43,7 @@ WRITES: Final = EDGE_WRITES | {"dead-letters", "audit"}
 CLIENT: Final = "tocsin-edge"
 """By this name brokers know an edge, in their logs and for their quotas."""
 
-APART_S: Final = 0.5
+APART_S: Final = 0.3
 """An incident may come so long after the audit record of the same commit."""
 
 SILENT_S: Final = 10.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import structlog
 from msgspec import Struct
@@ -81,7 +81,15 @@ def chosen(agents: Sequence[Agent], names: Sequence[str]) -> list[Agent]:
     return [agent for name, agent in known.items() if not names or name in names]
 
 
-def build(working: Working, clock: Clock, metrics: Metrics) -> tuple[Worker, Deliveries, Client]:
+class Parts(NamedTuple):
+    """A worker and what calls receivers for it."""
+
+    worker: Worker
+    deliveries: Deliveries
+    client: Client
+
+
+def build(working: Working, clock: Clock, metrics: Metrics) -> Parts:
     """The worker and what calls receivers for it, not started."""
     topology = working.topology
     wires = compose.wiring(
@@ -103,7 +111,15 @@ def build(working: Working, clock: Clock, metrics: Metrics) -> tuple[Worker, Del
     measures = Measures(metrics)
     worker.listeners.append(measures.commit)
     client = Client()
-    return worker, Deliveries(worker, client, wires, measures.call), client
+    return Parts(worker, Deliveries(worker, client, wires, measures.call), client)
+
+
+async def end(parts: Parts, *, is_leaving: bool) -> None:
+    """Let calls under way end, commit what they brought back, and stop."""
+    await parts.deliveries.stop(STOP_WITHIN_S)
+    await parts.worker.settle(SETTLE_WITHIN_S)
+    await parts.worker.stop(is_leaving=is_leaving)
+    await parts.client.close()
 
 
 async def work_until_signalled(working: Working) -> None:
@@ -117,7 +133,8 @@ async def work_until_signalled(working: Working) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stopping.set)
     clock, metrics = Clock(), Metrics()
-    worker, deliveries, client = build(working, clock, metrics)
+    parts = build(working, clock, metrics)
+    worker = parts.worker
     metrics.on_render(lambda: sample(worker, clock, metrics))
     worker.ended.add_done_callback(lambda _: stopping.set())
     await worker.start()
@@ -126,10 +143,7 @@ async def work_until_signalled(working: Working) -> None:
     await _until(stopping, working, worker, metrics)
     if worker.ended.done():
         worker.ended.result()
-    await deliveries.stop(STOP_WITHIN_S)
-    await worker.settle(SETTLE_WITHIN_S)
-    await worker.stop(is_leaving=working.is_leaving)
-    await client.close()
+    await end(parts, is_leaving=working.is_leaving)
 
 
 async def _until(

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from pipeline.codec import decode
+from pipeline.codec.errors import DecodeError
 from pipeline.domain.errors import UsageError
 from pipeline.domain.record import Record
 from pipeline.domain.stage import Event
@@ -24,15 +25,22 @@ class Globals:
         self._views = {name: MappingProxyType(rows) for name, rows in self._values.items()}
         self.versions: dict[str, int] = dict.fromkeys(types, 0)
 
-    def apply(self, record: Record) -> None:
-        """Take one record in: a value replaces, a tombstone removes."""
+    def apply(self, record: Record) -> bool:
+        """Take one record in: a value replaces, a tombstone removes.
+
+        False where it could not be read (somebody else may write to a topic): the key keeps the
+        value that it had, here as in every replay.
+        """
         rows = self._values[record.topic]
+        self.versions[record.topic] = record.offset + 1
         if record.value is None:
             rows.pop(record.key, None)
-        else:
-            event = record.event or decode(self._types[record.topic], record.value)
-            rows[record.key] = event
-        self.versions[record.topic] = record.offset + 1
+            return True
+        try:
+            rows[record.key] = record.event or decode(self._types[record.topic], record.value)
+        except DecodeError:
+            return False
+        return True
 
     def view(self, name: str) -> Mapping[str, Any]:
         """The read-only view of one global. Raises UsageError for a name not declared."""

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any, Final, Generic, TypeVar
 
 from pipeline.codec import StateCodec
-from pipeline.domain.errors import UsageError
+from pipeline.domain.errors import Oversize, UsageError
 from pipeline.domain.stage import TableSpec
 from pipeline.domain.store import Store
 
@@ -20,6 +20,9 @@ T = TypeVar("T")
 
 CACHE_MAX: Final = 100_000
 """Committed values kept decoded per table; at the limit the older half is dropped."""
+
+ROW_BYTES_MAX: Final = 8_000_000
+"""The largest row: a changelog topic takes no larger record (topology.desired)."""
 
 LAST: Final = "\U0010ffff"
 SURROGATES: Final = range(0xD800, 0xE000)
@@ -106,15 +109,22 @@ class Overlay(Generic[T]):
                 yield key, value
 
     def changes(self, into: dict[tuple[str, str], bytes | None]) -> None:
-        """Add one entry per dirty key: a thousand updates of one key are one write."""
+        """Add one entry per dirty key: a thousand updates of one key are one write.
+
+        Raises Oversize for a row that a changelog would not take.
+        """
         name, encode = self.name, self._encode
         for key, value in self.dirty.items():
-            into[name, key] = None if value is None else encode(value)
+            raw = None if value is None else encode(value)
+            if raw is not None and len(raw) > ROW_BYTES_MAX:
+                raise Oversize(f"table {name}", len(raw), ROW_BYTES_MAX)
+            into[name, key] = raw
 
-    def encoded(self, key: str) -> bytes | None:
-        """The bytes that a changed key will have in the store. Raises what encoding raises."""
+    def check(self, key: str) -> None:
+        """Encode one changed row for a trial. Raises what `changes` would raise for it."""
         value = self.dirty.get(key)
-        return None if value is None else self._encode(value)
+        if value is not None and (size := len(self._encode(value))) > ROW_BYTES_MAX:
+            raise Oversize(f"table {self.name}", size, ROW_BYTES_MAX)
 
     def committed(self) -> None:
         """The epoch's changes are in the store now."""

@@ -12,37 +12,30 @@ import traceback
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from hashlib import blake2b
 from typing import Any, Final
 
 import msgspec
 
 from pipeline.codec import decode
 from pipeline.domain.call import CallResult
-from pipeline.domain.deadletter import DeadLetter
 from pipeline.domain.errors import EpochRefused, StoreError
-from pipeline.domain.journal import JournalRecord, Segment
+from pipeline.domain.journal import JournalRecord
 from pipeline.domain.raw import RawAlert
 from pipeline.domain.record import TENANT, Record
 from pipeline.domain.stage import INCIDENTS, Event, Stage
-from pipeline.domain.store import Checkpoint, Output, Store
+from pipeline.domain.store import Checkpoint, Store
 from pipeline.engine.agent import DEAD_LETTERS, INCIDENTS_TOPIC, RESULTS, Agent
 from pipeline.engine.chain import Chain
 from pipeline.engine.context import Epoch
 from pipeline.engine.effects import Effects
 from pipeline.engine.globals import Globals
+from pipeline.engine.journal import KILLS, RAISED, digest, segments_of, traceback_of
 from pipeline.engine.keep import Keep
 from pipeline.engine.tables import Overlay, Undo, overlay, take_back
 from pipeline.engine.wakes import Due, Wakes
 
 FATAL: Final = (StoreError, EpochRefused, MemoryError, OSError)
 """Faults of the machine, never of an event: they end the epoch and the process."""
-
-KILLS: Final = "kills"
-"""The reason of the dead letter of an event that ended the process each time it ran."""
-
-RAISED: Final = "raised"
-"""The reason of a dead letter whose event, or wake, made a stage raise."""
 
 RAISED_MAX: Final = 20
 """So many events of one epoch, or of the last RAISED_WINDOW (5 %), may raise. More means that
@@ -266,7 +259,7 @@ class Task:
         epoch = self._epoch
         for table, key, _ in undo:
             key.encode()
-            table.encoded(key)
+            table.check(key)
         for output in epoch.outputs[marks[0] :]:
             output.key.encode()
         for incident_id, _ in epoch.kept[marks[2] :]:
@@ -282,13 +275,7 @@ class Task:
         *,
         is_burial: bool = False,
     ) -> Effects:
-        raised = sum(fates)
-        lately = sum((*self._raised, *fates)) if raised else 0
-        if self._may_refuse and lately > RAISED_MAX:
-            raise EpochRefused(
-                f"{self.name}: {raised} of {len(fates)} events raise; nothing of this epoch is "
-                f"committed. The last traceback:\n{traceback_of(self._epoch.outputs)}"
-            )
+        raised = self._raised_in(fates)
         epoch = self._epoch
         epoch.close_event()
         if self._keep is not None:
@@ -296,14 +283,16 @@ class Task:
         changes: dict[tuple[str, str], bytes | None] = {}
         for table in self._all_tables():
             table.changes(changes)
-        segments = _segments(batch)
-        offsets = {**self._checkpoint.offsets}
-        offsets.update({f"{s.topic}:{s.partition}": s.end for s in segments})
-        number = self._checkpoint.epoch + (1 if due or batch else 0)
-        checkpoint = Checkpoint(epoch=number, now_ms=epoch.now_ms, offsets=offsets)
+        segments = segments_of(batch)
+        read = {f"{s.topic}:{s.partition}": s.end for s in segments}
+        checkpoint = Checkpoint(
+            epoch=self._checkpoint.epoch + (1 if due or batch else 0),
+            now_ms=epoch.now_ms,
+            offsets={**self._checkpoint.offsets, **read},
+        )
         journal = JournalRecord(
             task=self.name,
-            epoch=number,
+            epoch=checkpoint.epoch,
             now_ms=epoch.now_ms,
             segments=segments,
             results=tuple(r.value or b"" for r in batch if r.topic == RESULTS),
@@ -327,6 +316,17 @@ class Task:
             raised=raised,
         )
 
+    def _raised_in(self, fates: list[bool]) -> int:
+        """How many events raised. Raises EpochRefused where the code must be at fault."""
+        raised = sum(fates)
+        lately = sum((*self._raised, *fates)) if raised else 0
+        if self._may_refuse and lately > RAISED_MAX:
+            raise EpochRefused(
+                f"{self.name}: {raised} of {len(fates)} events raise; nothing of this epoch is "
+                f"committed. The last traceback:\n{traceback_of(self._epoch.outputs)}"
+            )
+        return raised
+
     def _all_tables(self) -> tuple[Overlay[Any], ...]:
         return (*self._tables.values(), *self._wakes.tables)
 
@@ -341,58 +341,6 @@ class Task:
         epoch.lines.clear()
         epoch.audits.clear()
         self._open = None
-
-
-def digest(outputs: Sequence[Output], changes: dict[tuple[str, str], bytes | None]) -> str:
-    """The hex BLAKE2b (128 bit) of all outputs and changes in their order: what a replay must
-    reproduce. Of an exception only where it came from: its traceback names the files and lines of
-    one installation.
-    """
-    parts: list[bytes] = []
-    add = parts.append
-    for output in outputs:
-        add(f"{output.topic}\0{output.key}\0".encode())
-        if output.topic == DEAD_LETTERS and (known := _raised_id(output)) is not None:
-            add(known)
-        else:
-            add(b"\0" if output.value is None else output.value)
-    for (table, key), value in changes.items():
-        add(f"{table}\0{key}\0".encode())
-        add(b"\0" if value is None else value)
-    return blake2b(b"".join(parts), digest_size=16).hexdigest()
-
-
-def _raised_id(output: Output) -> bytes | None:
-    """The id of a dead letter that stands for an exception; None of any other output."""
-    letter = output.event
-    if isinstance(letter, DeadLetter) and letter.reason == RAISED:
-        return letter.dead_letter_id.encode()
-    return None
-
-
-def traceback_of(outputs: Sequence[Output]) -> str:
-    """The detail of the last dead letter among the outputs."""
-    details = [getattr(o.event, "detail", "") for o in outputs if o.topic == "dead-letters"]
-    return str(details[-1]) if details else ""
-
-
-def _segments(batch: Sequence[Record]) -> tuple[Segment, ...]:
-    """The runs of the batch in the order read."""
-    found: list[Segment] = []
-    topic, partition, start, end = RESULTS, 0, 0, 0
-    for record in batch:
-        if record.topic == topic and record.partition == partition:
-            end = record.offset + 1
-            continue
-        if record.topic == RESULTS:
-            continue
-        if topic != RESULTS:
-            found.append(Segment(topic, partition, start, end))
-        topic, partition, start = record.topic, record.partition, record.offset
-        end = start + 1
-    if topic != RESULTS:
-        found.append(Segment(topic, partition, start, end))
-    return tuple(found)
 
 
 def _decoder(kind: type[Event]) -> Callable[[Record], Event]:

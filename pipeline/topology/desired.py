@@ -11,13 +11,14 @@ from typing import Final
 from msgspec import Struct
 
 from pipeline.engine.agent import DEAD_LETTER_BYTES_MAX, DEAD_LETTERS, SIZE_BYTES_MAX
+from pipeline.engine.tables import ROW_BYTES_MAX
 from pipeline.topology.builtin import GLOBALS
 from pipeline.topology.declared import TopicSpec, Topology
 
 RECORD_OVERHEAD_BYTES: Final = 48_576
 """What Kafka counts beside a value: key, headers, framing. With a value of 1 MB that is 1 MiB."""
 
-CHANGELOG_VALUE_BYTES_MAX: Final = 8_000_000
+CHANGELOG_VALUE_BYTES_MAX: Final = ROW_BYTES_MAX
 """The largest row of a table that a changelog takes."""
 
 CHANGELOG_TOMBSTONES_MS: Final = 7 * 86_400_000

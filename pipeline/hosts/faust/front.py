@@ -15,7 +15,7 @@ from faust.app.base import BootStrategy
 from mode import Service
 
 from pipeline.engine import Agent
-from pipeline.hosts.faust.stream.app import BROKER, declare
+from pipeline.hosts.faust.stream.app import BROKER, BatchTopic, declare
 from pipeline.hosts.faust.stream.tables import TaskTable, TaskTables
 from pipeline.hosts.faust.worker import Worker
 
@@ -62,8 +62,13 @@ class Front(faust.App):
             web_enabled=False,
             topic_allow_declare=False,
             topic_disable_leader=True,
+            Topic=BatchTopic,
             TableManager=TaskTables,
             Table=TaskTable,
         )
         for definition in definitions:
             declare(self, definition)
+
+    async def _wait_for_table_recovery_completed(self) -> bool:
+        """Its own tables hold nothing: those of the AgentApps were restored when they started."""
+        return False

@@ -156,7 +156,13 @@ class Worker:
     def prepare(self) -> None:
         """Take in what was committed to the globals."""
         for record in self._reader.drain():
-            self.globals.apply(record)
+            if not self.globals.apply(record):
+                _log.error(
+                    "a record of a global cannot be read and is passed over",
+                    topic=record.topic,
+                    key=record.key,
+                    offset=record.offset,
+                )
 
     async def keep_warm(self, agent: str, partitions: Collection[int]) -> None:
         """Keep the stores of these partitions of the agent warm, and no others of it."""

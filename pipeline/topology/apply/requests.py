@@ -30,7 +30,7 @@ SET: Final = 0
 """The operation that gives a setting a value of its own."""
 
 
-class IncrementalAlterConfigsResponseV0(Response):
+class IncrementalAlterConfigsResponseV0(Response):  # type: ignore[misc]
     """What became of each resource."""
 
     API_KEY = 44
@@ -49,7 +49,7 @@ class IncrementalAlterConfigsResponseV0(Response):
     )
 
 
-class IncrementalAlterConfigsRequestV0(RequestStruct):
+class IncrementalAlterConfigsRequestV0(RequestStruct):  # type: ignore[misc]
     """Settings by resource; what is not named keeps its value."""
 
     API_KEY = 44
@@ -75,7 +75,7 @@ class IncrementalAlterConfigsRequestV0(RequestStruct):
     )
 
 
-class IncrementalAlterConfigs(Request[IncrementalAlterConfigsRequestV0]):
+class IncrementalAlterConfigs(Request[IncrementalAlterConfigsRequestV0]):  # type: ignore[misc]
     """Set these settings of these topics and leave all others alone (AlterConfigs resets them)."""
 
     API_KEY = 44
@@ -91,7 +91,7 @@ class IncrementalAlterConfigs(Request[IncrementalAlterConfigsRequestV0]):
         return request_struct_class(self._resources, False)  # noqa: FBT003  (validate_only)
 
 
-class AlterPartitionReassignmentsResponseV0(Response):
+class AlterPartitionReassignmentsResponseV0(Response):  # type: ignore[misc]
     """What became of each partition."""
 
     API_KEY = 45
@@ -120,7 +120,7 @@ class AlterPartitionReassignmentsResponseV0(Response):
     )
 
 
-class AlterPartitionReassignmentsRequestV0(RequestStruct):
+class AlterPartitionReassignmentsRequestV0(RequestStruct):  # type: ignore[misc]
     """New replicas by partition."""
 
     FLEXIBLE_VERSION = True
@@ -148,7 +148,7 @@ class AlterPartitionReassignmentsRequestV0(RequestStruct):
     )
 
 
-class AlterPartitionReassignments(Request[AlterPartitionReassignmentsRequestV0]):
+class AlterPartitionReassignments(Request[AlterPartitionReassignmentsRequestV0]):  # type: ignore[misc]
     """Give each partition of each topic these brokers as replicas, the first one preferred."""
 
     API_KEY = 45
@@ -165,7 +165,7 @@ class AlterPartitionReassignments(Request[AlterPartitionReassignmentsRequestV0])
         return request_struct_class(self._timeout_ms, self._topics, {})
 
 
-class ListPartitionReassignmentsResponseV0(Response):
+class ListPartitionReassignmentsResponseV0(Response):  # type: ignore[misc]
     """The partitions whose replicas are being added or taken away."""
 
     API_KEY = 46
@@ -195,7 +195,7 @@ class ListPartitionReassignmentsResponseV0(Response):
     )
 
 
-class ListPartitionReassignmentsRequestV0(RequestStruct):
+class ListPartitionReassignmentsRequestV0(RequestStruct):  # type: ignore[misc]
     """Of some partitions, or of all."""
 
     FLEXIBLE_VERSION = True
@@ -216,7 +216,7 @@ class ListPartitionReassignmentsRequestV0(RequestStruct):
     )
 
 
-class ListPartitionReassignments(Request[ListPartitionReassignmentsRequestV0]):
+class ListPartitionReassignments(Request[ListPartitionReassignmentsRequestV0]):  # type: ignore[misc]
     """Ask for all partitions of the cluster whose replicas are being changed."""
 
     API_KEY = 46

@@ -13,7 +13,9 @@ from typing import Any, Final, Protocol
 import faust
 from faust.app.base import BootStrategy
 
+from pipeline.domain.stage import INCIDENTS
 from pipeline.engine import Agent, Globals
+from pipeline.engine.agent import INCIDENTS_TOPIC
 from pipeline.hosts.faust.setting import Setting
 from pipeline.hosts.faust.state.standby import Standbys
 from pipeline.hosts.faust.stream.commit import Committer
@@ -77,6 +79,14 @@ class BatchSchema(faust.Schema[Any, Any]):
         return decode
 
 
+class BatchTopic(faust.Topic):
+    """The topics of an agent: one channel, since a batch holds records of all of them."""
+
+    def get_topic_name(self) -> str:
+        """Their names, for Faust's lists."""
+        return ", ".join(self.topics)
+
+
 class Boot(BootStrategy):
     """Starts what an agent needs, and nothing of Faust's that would write or elect."""
 
@@ -108,6 +118,7 @@ class AgentApp(faust.App):
             stream_wait_empty=False,
             table_standby_replicas=setting.standbys,
             web_enabled=False,
+            Topic=BatchTopic,
             TableManager=TaskTables,
             Table=TaskTable,
         )
@@ -143,10 +154,12 @@ def declare(app: faust.App, definition: Agent) -> None:
     """Declare an agent and its tables to Faust."""
     topic = app.topic(*definition.reads, schema=BatchSchema())
     app.agent(topic, name=definition.name)(_described(definition))
-    for stage in definition.stages:
-        for spec in stage.tables:
-            help_ = f"{spec.type.__name__} by key; {stage.name} in {definition.name} owns it"
-            app.Table(spec.name, help=help_)
+    owned = [(stage.name, spec) for stage in definition.stages for spec in stage.tables]
+    if INCIDENTS_TOPIC in definition.writes:
+        owned.append(("the end of the chain", INCIDENTS))
+    for owner, spec in owned:
+        help_ = f"{spec.type.__name__} by key; {owner} in {definition.name} owns it"
+        app.Table(spec.name, help=help_)
 
 
 def _described(definition: Agent) -> Callable[[Any], Any]:

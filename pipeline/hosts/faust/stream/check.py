@@ -22,6 +22,7 @@ FAUST: Final = Part(
         f"{_APP}._new_producer_transport": "self",
         f"{_APP}._on_agent_error": "self agent exc",
         f"{_APP}._stop_consumer": "self",
+        f"{_APP}._wait_for_table_recovery_completed": "self",
         f"{_BOOT}.kafka_consumer": "self",
         f"{_BOOT}.server": "self",
         "faust.serializers.schemas:Schema.compile": (
