@@ -94,6 +94,16 @@ class Topics:
         found = [t for t in self._admin.list_topics(timeout=10).topics if t.startswith(prefix)]
         self.delete(*found)
 
+    def owners(self, group: str) -> dict[str, set[int]]:
+        """The partitions of each member of a group that has some, by its instance id."""
+        described = self._admin.describe_consumer_groups([group])[group].result()
+        found = {
+            member.group_instance_id: {p.partition for p in member.assignment.topic_partitions}
+            for member in described.members
+            if member.assignment is not None
+        }
+        return {name: partitions for name, partitions in found.items() if partitions}
+
     def close(self) -> None:
         """Delete all that were made."""
         self.delete(*self._made)

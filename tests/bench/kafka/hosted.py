@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
@@ -79,25 +80,35 @@ def speak_json() -> None:
 
 
 async def run(job: Job) -> None:
-    """Do the job."""
+    """Do the job; or, where its option says `until-told`, work until standard input ends."""
     if "avro" not in job.option:
         speak_json()
     batches.EPOCH_RECORDS_MAX = job.epoch  # type: ignore[misc]
     done = asyncio.Event()
     meter = Meter(job)
-    worker = Worker(setting(job), [agent(job)], Clock().now_ms)
+    slot = job.option.partition("slot=")[2] or "bench"
+    worker = Worker(setting(job, slot), [agent(job)], Clock().now_ms)
+    is_told = "until-told" in job.option
 
     def committed(epochs: Sequence[Effects], _took_s: float) -> None:
-        if meter.saw(sum(effects.events for effects in epochs)):
+        is_all = meter.saw(sum(effects.events for effects in epochs))
+        if is_told:
+            meter.mark()
+        elif is_all:
             done.set()
 
     worker.listeners.append(committed)
     await worker.start()
+    print("ready", flush=True)
+    if is_told:
+        loop = asyncio.get_running_loop()
+        loop.add_reader(sys.stdin, done.set)
     worker.ended.add_done_callback(lambda _: done.set())
     await done.wait()
     if worker.ended.done():
         worker.ended.result()
-    meter.say()
+    if meter.total > job.warm:
+        meter.say()
     await worker.stop()
 
 

@@ -60,6 +60,7 @@ class Meter:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._begun: tuple[int, float, float] | None = None
+        self._ended: tuple[float, float] | None = None
         self.total = 0
         self.epochs = 0
         self._epochs_warm = 0
@@ -73,15 +74,20 @@ class Meter:
             self._epochs_warm = self.epochs
         return self.total >= self._job.count
 
+    def mark(self) -> None:
+        """Count up to here: what follows may be waiting for more."""
+        self._ended = time.process_time(), time.perf_counter()
+
     def say(self, **more: Any) -> None:
         """Print what was measured as one line of JSON."""
         assert self._begun is not None, "nothing was measured"
         seen, cpu_s, begun_s = self._begun
+        ended_cpu_s, ended_s = self._ended or (time.process_time(), time.perf_counter())
         events = self.total - seen
         found = {
             "events": events,
-            "cpu_us": (time.process_time() - cpu_s) / events * 1e6,
-            "per_s": events / (time.perf_counter() - begun_s),
+            "cpu_us": (ended_cpu_s - cpu_s) / max(1, events) * 1e6,
+            "per_s": events / (ended_s - begun_s),
             "per_epoch": events / max(1, self.epochs - self._epochs_warm),
             **more,
         }

@@ -48,7 +48,7 @@ class Took(Struct):
 
 
 async def fill(bootstrap: str, changelog: str, keys: int) -> None:
-    """Write the changelog of so many keys."""
+    """Write the changelog of so many keys, as if what they came from was no longer known."""
     producer = EpochProducer(
         {"bootstrap_servers": bootstrap}, f"{changelog}-fill", transaction_timeout_ms=10_000
     )
@@ -63,11 +63,10 @@ async def fill(bootstrap: str, changelog: str, keys: int) -> None:
         for number in range(start, min(keys, start + PER_EPOCH)):
             row = Row(3, now_ms, now_ms, "critical", "firing", f"bench-{number:010d}")
             key = changelog_key("rows", f"{number:016x}")
-            place = changelog, producer.partition(key, PARTITIONS)
-            records[place].append((key, b"\1" + encode_row(row), [], now_ms))
+            partition = producer.partition(f"{number:016x}".encode(), PARTITIONS)
+            records[changelog, partition].append((key, b"\1" + encode_row(row), [], now_ms))
         for partition in range(PARTITIONS):
-            read = {f"bench-in:{partition}": start + PER_EPOCH}
-            checkpoint = Checkpoint(epoch=start // PER_EPOCH + 1, now_ms=now_ms, offsets=read)
+            checkpoint = Checkpoint(epoch=start // PER_EPOCH + 1, now_ms=now_ms)
             raw = encode_checkpoint(checkpoint)
             records[changelog, partition].append((CHECKPOINT_KEY, raw, [], now_ms))
         await producer.commit(records, {(changelog, 0): start}, member)
