@@ -33,6 +33,9 @@ BATCH_RECORDS: Final = 1_000
 IDLE_S: Final = 0.5
 """Without a nudge the log is looked at this often."""
 
+SOON_S: Final = 0.05
+"""The same while what came of some command is held back."""
+
 PAUSE_S: Final = 0.05
 """Between two rounds, unless somebody waits: so many snapshots of an incident become one row."""
 
@@ -52,8 +55,9 @@ _COUNT: Final = (
     " ON CONFLICT (topic, tenant, word) DO UPDATE SET count = count + excluded.count"
 )
 
-Results = Callable[[Sequence[AuditRecord]], None]
-"""Told, after each round, what audit said of commands in it, if anything."""
+Results = Callable[[Sequence[AuditRecord]], bool]
+"""Told, after each round, what audit said of commands in it, if anything; whether it holds some of
+it back and wants to be asked again soon."""
 
 
 class Follower:
@@ -76,6 +80,7 @@ class Follower:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="view", daemon=True)
         self._rounds = 0
+        self._is_holding = False
         self.fault = ""
 
     def start(self) -> None:
@@ -113,7 +118,7 @@ class Follower:
                 _log.exception("the view cannot follow")
                 self._stopping.wait(RETRY_S)
                 continue
-            self._nudged.wait(IDLE_S)
+            self._nudged.wait(SOON_S if self._is_holding else IDLE_S)
             self._hurried.wait(PAUSE_S)
 
     def round(self) -> None:
@@ -135,7 +140,7 @@ class Follower:
         self._rounds += 1
         if self._rounds % TRIM_ROUNDS == 0:
             self.trim()
-        self._on_round(results)
+        self._is_holding = self._on_round(results)
 
     def _follow(self, topic: str, kind: type[Any], results: list[AuditRecord]) -> bool:
         """Write one batch of a topic, of all its partitions together; whether there is more."""

@@ -24,6 +24,9 @@ class Held:
         self._apart_s = apart_s
         self._held: list[tuple[AuditRecord, float]] = []
 
+    def __len__(self) -> int:
+        return len(self._held)
+
     def shown(self, results: Sequence[AuditRecord]) -> list[AuditRecord]:
         """Of these and of those held, the results that may be told now. Raises StoreError."""
         if not self._apart_s:

@@ -101,12 +101,13 @@ class View:
         if not waiting:
             self._waiters.pop(command_id, None)
 
-    def _on_round(self, results: Sequence[AuditRecord]) -> None:
-        """In the follower's thread: hand what came of commands to the loop."""
+    def _on_round(self, results: Sequence[AuditRecord]) -> bool:
+        """In the follower's thread: hand what came of commands to the loop; whether any is held."""
         wanted = [record for record in results if record.command_id in self._waiters]
         shown = self._held.shown(wanted)
         if shown and self._loop is not None:
             self._loop.call_soon_threadsafe(self._tell, shown)
+        return bool(self._held)
 
     def _tell(self, results: Sequence[AuditRecord]) -> None:
         for record in results:
