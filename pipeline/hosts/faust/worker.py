@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import structlog
 
@@ -32,6 +32,9 @@ Listener = Callable[[Sequence[Effects], float], None]
 
 Watcher = Callable[[str, Mapping[str, Any]], None]
 """Called with a task's name and its changed rows of one table (None: deleted), committed."""
+
+TOUCH_EVERY_S: Final = 3_600.0
+"""Stores say so often that they are up to date, also where nothing is written."""
 
 _log = structlog.get_logger("tocsin.worker")
 
@@ -57,6 +60,7 @@ class Worker:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.listeners: list[Listener] = []
         self.standbys = self._new_standbys()
+        self._touching: asyncio.Task[None] | None = None
         self._warm: dict[str, list[Place]] = {}
         self._reader = GlobalReader(setting.options, list(setting.globals))
         self._watchers: dict[str, list[Watcher]] = {}
@@ -77,6 +81,7 @@ class Worker:
         started = asyncio.gather(*(app.start() for app in self.apps.values()))
         waited: list[asyncio.Future[Any]] = [self.ended, started]
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
+        self._touching = asyncio.create_task(self._touch())
         if self.ended.done():
             self.ended.result()
 
@@ -94,6 +99,8 @@ class Worker:
         """Let open epochs end. The partitions wait for the next process of this slot, or, if it
         `is_leaving`, go to the other workers at once.
         """
+        if self._touching is not None:
+            self._touching.cancel()
         for app in self.apps.values():
             async with app.epochs.quiet():
                 if is_leaving:
@@ -181,6 +188,13 @@ class Worker:
         if not self.ended.done():
             _log.error("a part of the worker ends", error=f"{type(error).__name__}: {error}")
             self.ended.set_exception(error)
+
+    async def _touch(self) -> None:
+        while True:
+            await asyncio.sleep(TOUCH_EVERY_S)
+            for app in self.apps.values():
+                async with app.epochs.paused():
+                    app.tables.recovery.touch()  # type: ignore[attr-defined]
 
     def _new_standbys(self) -> Standbys | None:
         if not self.setting.standbys:

@@ -95,6 +95,10 @@ class Epochs:
         async with self._lock:
             yield
 
+    def paused(self) -> asyncio.Lock:
+        """Use it in an `async with`: while inside, no epoch is open; they go on after it."""
+        return self._lock
+
     def inject(self, partition: int, result: CallResult) -> None:
         """Queue what a delivery loop brought back for a task; what it no longer owns is dropped,
         as another worker repeats the call.

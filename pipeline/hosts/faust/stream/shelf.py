@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection
+from contextlib import suppress
 from typing import Final, cast
 
 import structlog
 
+from pipeline.domain.errors import StoreError
 from pipeline.hosts.faust.client.batches import Place
 from pipeline.hosts.faust.client.bulk import BulkReader
 from pipeline.hosts.faust.setting import Setting
@@ -78,8 +80,17 @@ class Shelf:
         logs = await changelogs(self._reader, self._topic, sorted(partitions))
         return {partition: await self._one(partition, log) for partition, log in logs.items()}
 
+    def touch(self) -> None:
+        """Note that every store holds all of its log: one that was quiet for long would be taken
+        for too old at its next start, and built anew.
+        """
+        for store in self._stores.values():
+            store.touch(self._now_ms())
+
     async def close(self) -> None:
         """Close every store; their changelog has all that is in them."""
+        with suppress(StoreError):
+            self.touch()
         for store in self._stores.values():
             store.close()
         self._stores.clear()

@@ -62,6 +62,10 @@ class Takeover(Service):
         task = self._take_over_after(before, {(tp.topic, tp.partition) for tp in assigned})
         self._running = asyncio.get_running_loop().create_task(task)
 
+    def touch(self) -> None:
+        """Note that the stores of the tasks at hand are up to date. Call it now and then."""
+        self._shelf.touch()
+
     async def on_stop(self) -> None:
         """Close the stores; the changelog has all that is in them."""
         if self._running is not None:
