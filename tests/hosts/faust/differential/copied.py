@@ -99,7 +99,7 @@ class Copying:
         messages: list[Any] = self._consumer.consume(READ_MAX, timeout_s)
         for message in messages:
             if message.error() is None:
-                record = record_of(message)
+                record = _record(message)
                 self.copied.records[record.topic, record.partition].append(record)
 
     def _has_reached(self, ends: Mapping[Place, int]) -> bool:
@@ -122,7 +122,7 @@ def copy(bootstrap: str, topics: Iterable[str]) -> Copied:
         copying.close()
 
 
-def record_of(message: Any) -> Record:
+def _record(message: Any) -> Record:
     """A message as the engine reads it, but with the headers that say nothing: an output has them,
     and to whoever reads they must make no difference.
     """

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
-from confluent_kafka import Producer
 from msgspec import Struct
 
 from pipeline.app import compose
@@ -32,6 +30,7 @@ from pipeline.hosts.faust.worker import Worker
 from pipeline.topology.declared import Topology
 from tests.hosts.faust.differential.comparing import Held, Rows
 from tests.hosts.faust.differential.copied import Copying
+from tests.hosts.faust.differential.feeding import Feeding
 from tests.hosts.faust.differential.loop import Loop
 from tests.hosts.faust.differential.place import Place
 from tests.wait import wait_until_async
@@ -53,6 +52,10 @@ class Ends:
     def reaches(self, at: At, end: int) -> None:
         """A record stands before this offset."""
         self.ends[at] = max(end, self.ends.get(at, 0))
+
+    def landed(self, record: Record) -> None:
+        """Somebody else has written a record."""
+        self.reaches((record.topic, record.partition), record.offset + 1)
 
     @contextmanager
     def watching(self) -> Iterator[None]:
@@ -90,7 +93,6 @@ class KafkaDriver:
     def __init__(self, scene: Scene, agents: Sequence[Agent], answer: Answer = delivered) -> None:
         self.now_ms = scene.start_ms
         self.answer = answer
-        self.fed: list[Record] = []
         self._scene = scene
         self._agents = agents
         self._types = compose.event_types(scene.topology)
@@ -103,15 +105,7 @@ class KafkaDriver:
         topics = scene.place.begin(scene.topology)
         bootstrap = scene.place.bootstrap
         self.copying = Copying(bootstrap, topics)
-        self._producer = Producer(
-            {
-                "bootstrap.servers": bootstrap,
-                "enable.idempotence": True,
-                "partitioner": "murmur2_random",
-                "linger.ms": 0,
-                "log_level": 0,
-            }
-        )
+        self.feeding = Feeding(bootstrap, self._ends.landed)
         self._watching.__enter__()
         scene.loop.run(self._start())
         return self
@@ -136,16 +130,7 @@ class KafkaDriver:
 
     def append(self, outputs: Sequence[Output]) -> None:
         """Write records and wait until nothing is left to do at this instant."""
-        for output in outputs:
-            self._producer.produce(
-                output.topic,
-                key=output.key.encode() or None,
-                value=output.value,
-                headers={name: text.encode() for name, text in output.headers.items()},
-                timestamp=self.now_ms,
-                on_delivery=partial(self._landed, output),
-            )
-        assert not self._producer.flush(SETTLED_S), "not all was written"
+        self.feeding.write(outputs, self.now_ms)
         self.settle()
 
     def settle(self) -> None:
@@ -191,21 +176,6 @@ class KafkaDriver:
     def held(self) -> dict[str, Held]:
         """What the worker's stores hold of each of its tasks."""
         return {hosted.task.name: holding(hosted) for hosted in self._hosted()}
-
-    def _landed(self, output: Output, error: Any, message: Any) -> None:
-        assert error is None, error
-        self._ends.reaches((output.topic, message.partition()), message.offset() + 1)
-        self.fed.append(
-            Record(
-                topic=output.topic,
-                partition=message.partition(),
-                offset=message.offset(),
-                key=output.key,
-                value=output.value,
-                headers=output.headers,
-                timestamp_ms=message.timestamp()[1],
-            )
-        )
 
     async def _start(self) -> None:
         scene, topology = self._scene, self._scene.topology

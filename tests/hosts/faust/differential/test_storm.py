@@ -91,7 +91,7 @@ def test_the_storm_is_the_same_on_both_hosts(place: Place, loop: Loop, tmp_path:
         end = ended(driver)
         log = driver.copying.catch_up()
         run = at_rest(place.bootstrap, topology, INSTALLATION, log, driver.held())
-        run.fed = [record for record in driver.fed if record.topic == DEAD_LETTERS]
+        run.fed = driver.feeding.on(DEAD_LETTERS)
     found = compare(run)
     found.check()
     assert found.tasks > PARTITIONS
