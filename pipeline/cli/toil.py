@@ -17,6 +17,7 @@ from pipeline.cli.applying import cluster_options
 from pipeline.cli.failing import FAILED, failing
 from pipeline.cli.rules import file_of, load_file
 from pipeline.cli.starting import run_loop
+from pipeline.hosts.faust.client.allocation import keep_freed_memory
 from pipeline.hosts.faust.state.slot import Slot
 from pipeline.observe.logs import configure
 from pipeline.security.redaction import secrets_of
@@ -74,4 +75,5 @@ def _run(wish: Wish) -> None:
             listen=address(wish.listen) if wish.listen else None,
             on_ready=lambda: print("ready", flush=True),
         )
+        keep_freed_memory()
         run_loop(work_until_signalled(working))
