@@ -13,6 +13,7 @@ from tests.bench.kafka import cluster
 
 BENCHES: Final = {
     "hop": ("Exactly-once hop", 3_000),
+    "parts": ("Where the engine's own cost of the hop lies", 200),
     "commits": ("Commit of a transaction", 300),
     "whole": ("Whole pipeline, alert to page", 900),
     "latency": ("From the alert to the call, and the share of each hop", 400),
