@@ -52,11 +52,11 @@ async def test_a_broker_that_is_killed_and_comes_back_loses_and_repeats_nothing(
         task = asyncio.create_task(committing.run())
         for _ in range(2):
             goal = committing.done + 20
-            await wait_until_async(lambda: committing.done > goal, what="epochs", deadline_s=60)  # noqa: B023
+            await wait_until_async(lambda: committing.done > goal, what="epochs", deadline_s=120)  # noqa: B023
             node.kill()
             await asyncio.to_thread(node.resume)
             goal = committing.done + 20
-            await wait_until_async(lambda: committing.done > goal, what="epochs", deadline_s=60)  # noqa: B023
+            await wait_until_async(lambda: committing.done > goal, what="epochs", deadline_s=120)  # noqa: B023
         committing.is_ended = True
         await task
         expected = [b"%d" % number for number in range(committing.done)]
