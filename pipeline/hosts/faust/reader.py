@@ -63,6 +63,7 @@ class KafkaLog:
         self._task: asyncio.Task[None] | None = None
         self._wanted: asyncio.Event
         self._is_failing = False
+        self._is_stopping = False
         self.on_news: Callable[[], None] = lambda: None
         self.identity = ""
         self.fault = ""
@@ -77,8 +78,10 @@ class KafkaLog:
 
     async def stop(self) -> None:
         """End the thread and its connections."""
-        if self._loop is not None and self._task is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._task.cancel)
+        with self._lock:
+            self._is_stopping = True
+            if self._loop is not None and self._task is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._task.cancel)
         if self._thread.is_alive():
             await asyncio.to_thread(self._thread.join)
 
@@ -134,10 +137,12 @@ class KafkaLog:
             self._loop.call_soon_threadsafe(self._wanted.set)
 
     def _work(self) -> None:
+        self._ready.set_running_or_notify_cancel()  # from now on a caller that leaves ends nothing
         try:
             asyncio.run(self._follow())
         except asyncio.CancelledError:
-            pass
+            if not self._ready.done():
+                self._ready.set_exception(Busy("Tocsin is stopping"))
         except BaseException as error:  # noqa: BLE001  (who starts this, or asks, must hear of it)
             if not self._ready.done():
                 self._ready.set_exception(_told(error))
@@ -147,7 +152,10 @@ class KafkaLog:
 
     async def _follow(self) -> None:
         self._wanted = asyncio.Event()
-        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        with self._lock:
+            if self._is_stopping:  # before there was anything that could be cancelled
+                raise asyncio.CancelledError
+            self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
         reader = await self._connected()
         try:
             await self._learn(reader)

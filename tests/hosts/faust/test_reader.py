@@ -372,3 +372,19 @@ async def _told_with_its_incident(node: Node, view: View) -> None:
     assert unchanged is not None
     put(node.bootstrap, "audit", {"default": applied(8)})
     assert (await asyncio.wait_for(unchanged, 20)).command_id == "c8"
+
+
+async def test_it_can_be_stopped_at_any_moment(broker: Broker) -> None:
+    topic = broker.new_name("stopped")
+    make_topic(broker.bootstrap, topic, 3)
+    for turns in (0, 1, 3, 10, 100):
+        log = KafkaLog({"bootstrap_servers": broker.bootstrap}, [topic])
+        starting = asyncio.create_task(log.start())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        if turns % 2:
+            starting.cancel()
+        await asyncio.wait_for(log.stop(), 20)
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        assert not log._thread.is_alive()
