@@ -8,15 +8,20 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && echo "$$p" && exit; \
 	done; echo python3)
 PYTEST_ARGS ?=
+SEED ?= 0
+MUTANTS ?=
 LOCK_ARGS ?=
 COMPILE = uv pip compile --quiet --universal --generate-hashes --no-header $(LOCK_ARGS)
 
-.PHONY: help run kafka kafka-jars test lint bench bench-kafka schemas docs lock clean
+.PHONY: help run kafka kafka-jars test crash mutants crash-long lint bench bench-kafka schemas docs lock clean
 
 help:
 	@echo 'make run      install into $(VENV) and run the demo (Ctrl-C ends it)'
 	@echo 'make kafka    start a local Kafka (Java 17 and Maven; Ctrl-C stops it)'
 	@echo 'make test     lint, check types and layers, and run all tests that this machine can run'
+	@echo 'make crash    workers on Kafka killed, halted and cut off; each event counts once (SEED=n replays)'
+	@echo 'make mutants  break the rules one by one: the crash tests must catch each'
+	@echo 'make crash-long  a million events, three brokers, about an hour; writes crash-long.md'
 	@echo 'make lint     the checks alone: ruff, mypy, import-linter'
 	@echo 'make bench    the benchmarks'
 	@echo 'make bench-kafka  those on Kafka, beside other clients and frameworks (about an hour; ROWS="hop …" some)'
@@ -37,6 +42,15 @@ kafka-jars: $(VENV)/.installed
 
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+crash: $(VENV)/.installed-tests
+	@$(BIN)/python -m tests.crash.kafka crash --seed $(SEED)
+
+mutants: $(VENV)/.installed-tests
+	@$(BIN)/python -m tests.crash.kafka mutants $(MUTANTS)
+
+crash-long: $(VENV)/.installed-tests
+	@$(BIN)/python -m tests.crash.kafka long --seed $(SEED) --report crash-long.md
 
 lint: $(VENV)/.installed-tests
 	$(BIN)/ruff check

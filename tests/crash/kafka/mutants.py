@@ -11,9 +11,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from aiokafka.protocol.commit import OffsetCommitRequest
+from aiokafka.protocol.transaction import TxnOffsetCommitRequest
 
 from pipeline.engine.task import Task
-from pipeline.hosts.faust.client import bulk, coordinators
+from pipeline.hosts.faust.client import bulk
 from pipeline.hosts.faust.client.batches import Writer
 from pipeline.hosts.faust.client.coordinators import Coordinators, Member
 from pipeline.hosts.faust.client.errors import Abortable, Indefinite
@@ -33,6 +34,13 @@ Offsets = Mapping[tuple[str, int], int]
 def put(owner: Any, name: str, value: Any) -> None:
     """Put a function, or whatever it is, in the place of another."""
     setattr(owner, name, value)
+
+
+async def _post(coordinators: Coordinators, group: str, request: Any) -> None:
+    """Ask a group's coordinator in the way of aiokafka, and insist that it agrees."""
+    link: Any = coordinators._link
+    answer = await link.post(await link.open(GROUP, group), request)
+    assert not any(code for _, places in answer.topics for _, code in places), answer
 
 
 def ignore_sends() -> None:
@@ -75,13 +83,10 @@ def commit_offsets_apart() -> None:
         topics: dict[str, list[tuple[int, int, str]]] = {}
         for (topic, partition), offset in offsets.items():
             topics.setdefault(topic, []).append((partition, offset, self.transactional_id))
-        connection = await self._link.open(GROUP, member.group)
-        await self._link.post(
-            connection,
-            OffsetCommitRequest(
-                member.group, member.generation, member.member_id, -1, list(topics.items())
-            ),
+        request = OffsetCommitRequest(
+            member.group, member.generation, member.member_id, -1, list(topics.items())
         )
+        await _post(self, member.group, request)
 
     put(Coordinators, "stage_offsets", apart)
 
@@ -89,25 +94,18 @@ def commit_offsets_apart() -> None:
 def commit_unfenced() -> None:
     """(f) A transactional id that nobody knows, and offsets without generation and member."""
     make: Any = EpochProducer
-    parts: Any = coordinators
 
     def unknown(options: Any, transactional_id: str, **rest: Any) -> Any:
         return make(options, f"{transactional_id}-{secrets.token_hex(4)}", **rest)
 
     async def anyhow(self: Coordinators, offsets: Offsets, member: Member) -> None:
-        topics: dict[str, list[Any]] = {}
+        topics: dict[str, list[tuple[int, int, str]]] = {}
         for (topic, partition), offset in offsets.items():
-            topics.setdefault(topic, []).append(parts.tagged(partition, offset, -1, ""))
-        call = parts.TXN_OFFSET_COMMIT(
-            self.transactional_id,
-            member.group,
-            *self.writer,
-            -1,
-            "",
-            None,
-            [parts.tagged(topic, partitions) for topic, partitions in topics.items()],
+            topics.setdefault(topic, []).append((partition, offset, ""))
+        request = TxnOffsetCommitRequest(
+            self.transactional_id, member.group, *self.writer, list(topics.items())
         )
-        await self._link.ask(GROUP, member.group, call, lambda _: ())
+        await _post(self, member.group, request)
 
     put(producer, "EpochProducer", unknown)
     put(Coordinators, "stage_offsets", anyhow)

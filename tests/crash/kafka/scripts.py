@@ -67,7 +67,8 @@ def an_open_transaction(trial: Trial, mutants: list[str]) -> None:
     trial.order(200)
     trial.settle()
     trial.world.crew.kill("a")
-    trial.wait(lambda: False, 6)
+    trial.until(lambda: trial.has_taken_over("a", "sum"), "a starts again")
+    trial.wait(lambda: trial.world.crew.is_ready("a"), 6)
     producer.abort_transaction(30)
 
 
@@ -97,7 +98,7 @@ def a_zombie(trial: Trial, mutants: list[str]) -> None:
     trial.order(300)
     trial.settle()
     silent_at_s = trial.silence("a")
-    trial.wait_till(silent_at_s + trial.session_s - 2.5)
+    trial.wait_till(silent_at_s + trial.session_s - 4)
     trial.halt_at("a", "before-begin")
     trial.order(200)
     trial.until(lambda: trial.is_halted("a"), "a halts")
@@ -157,9 +158,9 @@ def _late_data(trial: Trial, of_a: list[str], of_b: list[str]) -> None:
             hold_s=FOREVER_S,
         )
     )
-    trial.wait_till(silent_at_s + trial.session_s - 5)
+    trial.wait_till(silent_at_s + trial.session_s - 14)
     trial.world.add_worker("b", agents=("fold",), mutants=tuple(of_b))
-    trial.wait_till(silent_at_s + trial.session_s - 2)
+    trial.wait_till(silent_at_s + trial.session_s - 6)
     trial.order(200)
     trial.until(lambda: trial.held("Produce"), "a writes its first epoch")
     trial.wait_till(silent_at_s + trial.session_s + 1.5)
@@ -184,7 +185,7 @@ def poison_among_others(trial: Trial, mutants: list[str]) -> None:
     trial.order(3_000)
 
 
-LATE_DATA_S: Final = 16.0
+LATE_DATA_S: Final = 24.0
 SCRIPTS: Final = (
     Script(mutant="ignore_sends", run=a_refused_batch, kinds=frozenset({"lost"})),
     Script(
@@ -203,7 +204,7 @@ SCRIPTS: Final = (
         run=a_death_before_the_end,
         kinds=frozenset({"lost", "refused"}),
     ),
-    Script(mutant="commit_unfenced", run=a_zombie, kinds=frozenset({"twice"}), session_s=12),
+    Script(mutant="commit_unfenced", run=a_zombie, kinds=frozenset({"twice"}), session_s=20),
     Script(mutant="go_on_after_timeout", run=a_lost_end, kinds=frozenset({"twice"})),
     Script(mutant="resend_end_v3", run=a_late_end, kinds=frozenset({"twice", "refused"})),
     Script(

@@ -22,7 +22,7 @@ from tests.crash.kafka.world import APP, World
 
 KEYS: Final = 60
 SEED: Final = 5
-STEP_S: Final = 25.0
+STEP_S: Final = 60.0
 
 
 class Trial:
@@ -59,8 +59,11 @@ class Trial:
         return not wanted(SEED, self.ordered, KEYS).lacking(self.watching, ("rows", "sums"))
 
     def settle(self) -> None:
-        """Wait until everything ordered is through both agents."""
-        self.until(self.summed, f"{self.ordered} orders are through")
+        """Wait until everything ordered is through both agents, and no wake is left that could
+        make an epoch of its own.
+        """
+        want = wanted(SEED, self.ordered, KEYS)
+        self.until(lambda: not want.lacking(self.watching), f"{self.ordered} orders are through")
 
     def until(self, condition: Callable[[], object], what: str, within_s: float = STEP_S) -> None:
         """Wait for a condition. Raises Stuck after the deadline."""
@@ -102,6 +105,11 @@ class Trial:
     def held(self, api: str) -> int:
         """How many frames of an API were held back."""
         return sum(hit.asked.api == api for hit in self.world.proxies.hits())
+
+    def has_taken_over(self, name: str, agent: str) -> bool:
+        """Whether the present process of a worker runs an agent's tasks."""
+        said = self.world.crew.members[name].said()
+        return any("takes over" in line and f"agent={agent}" in line for line in said)
 
     def halt_at(self, name: str, point: str) -> None:
         """Have a worker halt itself when it next comes to a point."""
