@@ -9,73 +9,25 @@ crash.
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any, NoReturn, cast
+from typing import Any, cast
 
 import msgspec
 from aiokafka.client import AIOKafkaClient
 
 from pipeline.engine import Agent
 from pipeline.hosts.clock import Clock
-from pipeline.hosts.faust import points
 from pipeline.hosts.faust.setting import Setting
 from pipeline.hosts.faust.state.slot import Slot
 from pipeline.hosts.faust.worker import Worker
 from tests.crash.kafka import stages
+from tests.crash.kafka.crashing import Crashing, end, end_because, say
 from tests.crash.kafka.start import Dump, Start, parse
 
-KILLED = 137
-"""What a shell says of a process that kill -9 ended."""
-
 LAST = "\U0010ffff" * 8
-
-
-def end(code: int) -> NoReturn:
-    """As after a crash: nothing that lingers, a thread of a client say, keeps the process."""
-    sys.stdout.flush()
-    os._exit(code)
-
-
-def end_because(error: BaseException | None) -> NoReturn:
-    """Say why, and end at once."""
-    say(f"ended by {type(error).__name__}: {error}")
-    end(1)
-
-
-class Crashing:
-    """Obeys orders `point:nth:how`, the nth time counted from the order on."""
-
-    def __init__(self) -> None:
-        self._order = ("", 0, "")
-        points.listen(self.reached)
-
-    def order(self, text: str) -> None:
-        """Take an order in place of the former one; an empty one takes it back."""
-        point, nth, how = (text or ":0:").split(":")
-        self._order = (point, int(nth), how)
-
-    def reached(self, point: str) -> None:
-        """An epoch has come to a point."""
-        wanted, left, how = self._order
-        if point != wanted:
-            return
-        self._order = (wanted, left - 1, how)
-        if left != 1:
-            return
-        if how == "exit":
-            os._exit(KILLED)
-        say(f"halts at {point}")
-        os.kill(os.getpid(), signal.SIGSTOP)
-
-
-def say(what: str) -> None:
-    """One line for who started this process."""
-    sys.stdout.write(f"{what}\n")
-    sys.stdout.flush()
 
 
 def name_clients(name: str) -> None:
@@ -179,7 +131,11 @@ def main() -> None:
     crashing = Crashing()
     crashing.order(start.crash)
     try:
-        end(asyncio.run(run(start, crashing)))
+        if start.topology:
+            from tests.crash.kafka.product import run_product as work
+        else:
+            work = run
+        end(asyncio.run(work(start, crashing)))
     except Exception as error:  # noqa: BLE001  (crash only: say why, and end)
         end_because(error)
 
