@@ -13,6 +13,7 @@ from msgspec import Struct
 
 from pipeline.domain.alert import Alert
 from pipeline.domain.command import Command
+from pipeline.domain.ids import scope_of
 from pipeline.domain.incident import Incident
 from pipeline.domain.notification import Receipt
 from pipeline.domain.reason import Reason
@@ -38,17 +39,25 @@ class Update(Struct, frozen=True, kw_only=True):
     cause: Alert | Command | Receipt | Wake
 
 
+def before_slash(key: str) -> str:
+    """What stands before the first slash of a key: there most rows begin with whose they are."""
+    return key.partition("/")[0]
+
+
 class TableSpec(Struct, Generic[T], frozen=True, kw_only=True):
     """One table: its name, the type of its values and their version.
 
     A value of an older version is passed, as plain builtins, through `upgrades[version]` of
-    each version in turn until it is of this one.
+    each version in turn until it is of this one. `owner` reads off a row's key whose row it is:
+    the key of the records that change it, so that a row can follow them to another number of
+    partitions. A table without one cannot be moved.
     """
 
     name: str
     type: type[T]
     version: int = 1
     upgrades: Mapping[int, Callable[[Any], Any]] = {}
+    owner: Callable[[str], str] | None = None
 
 
 class Table(Protocol[T]):
@@ -147,5 +156,13 @@ class Stage(Protocol):
         ...
 
 
-INCIDENTS: TableSpec[Incident] = TableSpec(name="incidents", type=Incident)
+class Timed(Stage, Protocol):
+    """A stage that asks for wakes. They move with the rows that they are about."""
+
+    def owner_of_wake(self, key: str) -> str:
+        """Whose timer that is: the key of the records of the rows that it is about."""
+        ...
+
+
+INCIDENTS: TableSpec[Incident] = TableSpec(name="incidents", type=Incident, owner=scope_of)
 """The table that the end of `decide`'s chain keeps; every stage of that agent may read it."""

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from pipeline.domain.ids import scope_of
 from pipeline.domain.incident import RESOLVED, Incident
 from pipeline.domain.reason import REASONS_MAX
 from pipeline.domain.stage import INCIDENTS, Context, TableSpec, Update
@@ -59,6 +60,10 @@ class Keep:
         ctx.table(INCIDENTS).delete(key)
         assert self.epoch is not None  # noqa: S101
         self.epoch.kept.append((key, self.epoch.headers))
+
+    def owner_of_wake(self, key: str) -> str:
+        """The scope of the incident that is let go of."""
+        return scope_of(key)
 
     def flush(self, epoch: Epoch) -> None:
         """Emit each incident of the epoch once, as it now is, in the order first changed and

@@ -18,6 +18,10 @@ from pipeline.engine.tables import Overlay, raw_overlay
 WAKES_PER_EPOCH_MAX: Final = 1_000
 """At most so many wakes run in one epoch; the rest is due in the next."""
 
+BY_TIME: Final = "wakes"
+BY_NAME: Final = "wake-of"
+"""The two tables: `<at>/<stage>/<key>` → tenant, `<stage>/<key>` → at."""
+
 NEVER: Final = 2**62
 _AT_DIGITS: Final = 15
 
@@ -35,8 +39,8 @@ class Wakes:
     """The timers of one task. Stage names hold no slash; keys may."""
 
     def __init__(self, store: Store) -> None:
-        self._by_time: Overlay[bytes] = raw_overlay("wakes", store)
-        self._by_name: Overlay[bytes] = raw_overlay("wake-of", store)
+        self._by_time: Overlay[bytes] = raw_overlay(BY_TIME, store)
+        self._by_name: Overlay[bytes] = raw_overlay(BY_NAME, store)
         self.next_due_ms = 0
         self._is_stale = True
         self.tables = (self._by_time, self._by_name)
@@ -87,6 +91,13 @@ class Wakes:
         self._is_stale = False
         first = next(iter(self._by_time.range("", "\U0010ffff", 1)), None)
         self.next_due_ms = _due(*first).at_ms if first else NEVER
+
+
+def named(table: str, row: str) -> tuple[str, str]:
+    """(stage, key) of the timer that a row of one of the two tables stands for."""
+    name = row.partition("/")[2] if table == BY_TIME else row
+    stage, _, key = name.partition("/")
+    return stage, key
 
 
 def _due(row: str, tenant: bytes) -> Due:

@@ -7,7 +7,7 @@ from typing import Final
 from msgspec import Struct
 
 from pipeline.domain.catalog import CHANGES_MAX
-from pipeline.domain.stage import TableSpec
+from pipeline.domain.stage import TableSpec, before_slash
 
 SEEN_MAX: Final = 2 * CHANGES_MAX
 """Ids remembered per service: more than a value holds, so that one which was left out of a value
@@ -21,5 +21,6 @@ class Announced(Struct, frozen=True, array_like=True):
     change_ids: tuple[str, ...] = ()
 
 
-ANNOUNCED: Final[TableSpec[Announced]] = TableSpec(name="announced", type=Announced)
-"""Key: the hash of the service's name."""
+ANNOUNCED: Final = TableSpec(name="announced", type=Announced, owner=before_slash)
+"""Key: the hash of the service's name. It is no record's key, and need not be: `changes` is a
+global, and has one partition."""

@@ -83,6 +83,10 @@ class Correlate:
         else:
             self._search.wake_place(row_key, ctx)
 
+    def owner_of_wake(self, key: str) -> str:
+        """The scope whose row is due."""
+        return wakes.parts(key)[2]
+
     def _alert(self, alert: Alert, ctx: Context) -> None:
         scope = scope_id(ctx.origin.tenant, [alert.text(name) for name in self._scope])
         if alert.alert_id.startswith(KEYED) and self._is_repeated(alert, scope, ctx):

@@ -5,11 +5,11 @@ Every key starts with the scope's id and a slash, so that a scope's state can be
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from pipeline.domain.stage import TableSpec
+from pipeline.domain.stage import TableSpec, before_slash
 
 
 class AlertRow(Struct, frozen=True, array_like=True):
@@ -111,10 +111,17 @@ class RingRow(Struct, frozen=True, array_like=True):
     next: int = 0
 
 
-ALERTS: Final[TableSpec[AlertRow]] = TableSpec(name="correlate-alerts", type=AlertRow)
-GROUPS: Final[TableSpec[GroupRow]] = TableSpec(name="correlate-groups", type=GroupRow)
-COUNTS: Final[TableSpec[IncidentRow]] = TableSpec(name="correlate-counts", type=IncidentRow)
-SCOPES: Final[TableSpec[ScopeRow]] = TableSpec(name="correlate-scopes", type=ScopeRow)
-PLACES: Final[TableSpec[PlaceRow]] = TableSpec(name="correlate-places", type=PlaceRow)
-SEEN: Final[TableSpec[SeenRow]] = TableSpec(name="correlate-seen", type=SeenRow)
-RING: Final[TableSpec[RingRow]] = TableSpec(name="correlate-ring", type=RingRow)
+_Row = TypeVar("_Row", bound=Struct)
+
+
+def _of_scope(name: str, row: type[_Row]) -> TableSpec[_Row]:
+    return TableSpec(name=name, type=row, owner=before_slash)
+
+
+ALERTS: Final = _of_scope("correlate-alerts", AlertRow)
+GROUPS: Final = _of_scope("correlate-groups", GroupRow)
+COUNTS: Final = _of_scope("correlate-counts", IncidentRow)
+SCOPES: Final = _of_scope("correlate-scopes", ScopeRow)
+PLACES: Final = _of_scope("correlate-places", PlaceRow)
+SEEN: Final = _of_scope("correlate-seen", SeenRow)
+RING: Final = _of_scope("correlate-ring", RingRow)

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from pipeline.domain.ids import scope_of
 from pipeline.domain.incident import Incident, Routing
 from pipeline.domain.matchers import label_set_of_incident
 from pipeline.domain.notification import Receipt
@@ -56,6 +57,10 @@ class RouteStage:
         routing = self._decide(event, ctx)
         if replace(routing, look_at_ms=incident.routing.look_at_ms) != incident.routing:
             _forward(event, routing, ctx)
+
+    def owner_of_wake(self, key: str) -> str:
+        """The scope of the incident that is looked at."""
+        return scope_of(key)
 
     def _decide(self, event: Update, ctx: Context) -> Routing:
         incident = event.incident

@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from pipeline.domain.stage import TableSpec
+from pipeline.domain.stage import TableSpec, before_slash
 
 
 class Fact(Struct, frozen=True, array_like=True):
@@ -31,5 +31,5 @@ class HeldBack(Struct, frozen=True, array_like=True):
     since_ms: int
 
 
-SOURCES: Final = TableSpec(name="inhibiting", type=Source)
-HELD_BACK: Final = TableSpec(name="inhibited", type=HeldBack)
+SOURCES: Final = TableSpec(name="inhibiting", type=Source, owner=before_slash)
+HELD_BACK: Final = TableSpec(name="inhibited", type=HeldBack, owner=before_slash)

@@ -63,6 +63,10 @@ class SendStage:
             desk.wake_receiver()
         desk.close()
 
+    def owner_of_wake(self, key: str) -> str:
+        """The receiver: `lane/<receiver>/<incident>` or `receiver/<receiver>`."""
+        return key.split("/", 2)[1]
+
     def _take_in(self, told: Notification, ctx: Context) -> None:
         config = self._receivers.get(told.receiver)
         desk = self._desk(told.receiver, ctx)

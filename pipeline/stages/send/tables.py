@@ -12,7 +12,7 @@ from typing import Final
 from msgspec import Struct
 
 from pipeline.domain.notification import Notification
-from pipeline.domain.stage import TableSpec
+from pipeline.domain.stage import TableSpec, before_slash
 
 QUEUED: Final = "queued"
 CALLING: Final = "calling"
@@ -103,16 +103,16 @@ class Ticket(Struct, frozen=True, array_like=True):
     incident_id: str
 
 
-OUTBOX: TableSpec[Entry] = TableSpec(name="outbox", type=Entry)
+OUTBOX: Final = TableSpec(name="outbox", type=Entry, owner=before_slash)
 """Key: `outbox_key`. A row that became `calling` is performed after the commit."""
 
-LANES: TableSpec[Lane] = TableSpec(name="lanes", type=Lane)
+LANES: Final = TableSpec(name="lanes", type=Lane, owner=before_slash)
 """Key: `<receiver>/<incident_id>`."""
 
-RECEIVERS: TableSpec[ReceiverState] = TableSpec(name="receivers", type=ReceiverState)
+RECEIVERS: Final = TableSpec(name="receivers", type=ReceiverState, owner=before_slash)
 """Key: the receiver's name."""
 
-TICKETS: TableSpec[Ticket] = TableSpec(name="tickets", type=Ticket)
+TICKETS: Final = TableSpec(name="tickets", type=Ticket, owner=before_slash)
 """Key: `<receiver>/<queue>/<number>`."""
 
 

@@ -23,7 +23,7 @@ from pipeline.domain.ids import scope_id
 from pipeline.domain.matchers import EQUAL, Matcher, label_set, matches, parse_all
 from pipeline.domain.reason import Reason
 from pipeline.domain.record import DEFAULT_TENANT
-from pipeline.domain.stage import Context, Event, TableSpec
+from pipeline.domain.stage import Context, Event, TableSpec, before_slash
 from pipeline.stages.watch import reasons
 from pipeline.stages.watch.alarm import HEARD, LABEL, alarm, hearsay
 from pipeline.stages.watch.config import Heartbeat
@@ -96,6 +96,10 @@ class WatchStage:
             ctx.table(BEATS).put(key, replace(beat, since_ms=ctx.now_ms))
             ctx.reason(reasons.EXCUSED, heartbeat=name)
         ctx.wake_at(key, again_at_ms)
+
+    def owner_of_wake(self, key: str) -> str:
+        """The scope in which a heartbeat is missed."""
+        return before_slash(key)
 
     def _matching(self, alert: Alert) -> list[Heartbeat]:
         named = self._by_alert.get(alert.labels.get("alertname", alert.name), ())

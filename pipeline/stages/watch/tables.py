@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from pipeline.domain.stage import TableSpec
+from pipeline.domain.stage import TableSpec, before_slash
 
 
 class Beat(Struct, frozen=True, array_like=True):
@@ -30,5 +30,5 @@ class Roll(Struct, frozen=True, array_like=True):
     names: tuple[str, ...]
 
 
-BEATS: Final[TableSpec[Beat]] = TableSpec(name="watch-beats", type=Beat)
-ROLL: Final[TableSpec[Roll]] = TableSpec(name="watch-roll", type=Roll)
+BEATS: Final = TableSpec(name="watch-beats", type=Beat, owner=before_slash)
+ROLL: Final = TableSpec(name="watch-roll", type=Roll, owner=before_slash)
