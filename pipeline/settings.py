@@ -85,6 +85,22 @@ def read_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return Settings(**values)  # type: ignore[arg-type]
 
 
+def read_source_cluster(bootstrap: str, environ: Mapping[str, str] | None = None) -> Cluster:
+    """The cluster that a migration reads: what TOCSIN_FROM_KAFKA_SECURITY, _USERNAME and so on
+    say of it. Raises UsageError.
+    """
+    found = os.environ if environ is None else environ
+    prefix = f"{PREFIX}FROM_KAFKA_"
+    given = {
+        f"{PREFIX}KAFKA_{name.removeprefix(prefix)}": text
+        for name, text in found.items()
+        if name.startswith(prefix)
+    }
+    cluster = _kafka({**given, f"{PREFIX}KAFKA_BOOTSTRAP": bootstrap})
+    assert cluster is not None  # noqa: S101  (its address was given)
+    return cluster
+
+
 def cache_folder(environ: Mapping[str, str] | None = None) -> Path:
     """Where what was fetched is kept: `tocsin` in XDG_CACHE_HOME, or in ~/.cache."""
     found = os.environ if environ is None else environ

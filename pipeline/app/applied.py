@@ -9,6 +9,11 @@ from pipeline.topology.declared import Topology
 
 def check_applied(topology: Topology, control: Control) -> None:
     """Raises UsageError where the rules at hand are not those that were applied."""
+    if control.migrating:
+        raise UsageError(
+            "a migration into this cluster has not ended: run `tocsin migrate` again, it goes on"
+            " where it stopped"
+        )
     if not control.applied:
         raise UsageError(
             "nothing was applied to this cluster yet: run `tocsin topology apply` once"

@@ -9,7 +9,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from pipeline.app import compose
-from pipeline.app.working import Working, build, check_applied, end
+from pipeline.app.applied import check_applied
+from pipeline.app.working import Working, build, end
 from pipeline.domain.errors import UsageError
 from pipeline.hosts.clock import Clock
 from pipeline.hosts.faust.front import Front

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import structlog
 from msgspec import Struct
 
 from pipeline.app import compose
+from pipeline.app.applied import check_applied
 from pipeline.app.deliveries import Deliveries
 from pipeline.app.upkeep.measures import Measures
 from pipeline.domain.errors import UsageError
@@ -35,6 +36,9 @@ STOP_WITHIN_S: Final = 6.0
 
 SETTLE_WITHIN_S: Final = 3.0
 """What they brought back gets so long to be committed; else the calls are repeated."""
+
+END_WITHIN_S: Final = 30.0
+"""All of the end together; what is open then is taken over as after a crash."""
 
 _log: Final = structlog.get_logger("tocsin.app")
 
@@ -58,18 +62,13 @@ class Working(Struct, kw_only=True):
     listen: tuple[str, int] | None = None
     on_ready: Callable[[], None] = lambda: None
 
+    def __repr__(self) -> str:
+        """Without the options: a password may be among them."""
+        return f"Working(agents={self.agents!r}, slot={self.slot.id!r})"
 
-def check_applied(topology: Topology, control: Control) -> None:
-    """Raises UsageError where the rules at hand are not those that were applied."""
-    if not control.applied:
-        raise UsageError(
-            "nothing was applied to this cluster yet: run `tocsin topology apply` once"
-        )
-    if control.applied != topology.hash:
-        raise UsageError(
-            f"topology.yaml has the hash {topology.hash}, applied was {control.applied}:"
-            " run `tocsin topology plan` to see the difference, and `apply` to take it over"
-        )
+    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+        """As `__repr__`, for tracebacks that show variables."""
+        yield from (("agents", self.agents), ("slot", self.slot.id))
 
 
 def chosen(agents: Sequence[Agent], names: Sequence[str]) -> list[Agent]:
@@ -136,27 +135,25 @@ async def work_until_signalled(working: Working) -> None:
     parts = build(working, clock, metrics)
     worker = parts.worker
     metrics.on_render(lambda: sample(worker, clock, metrics))
-    worker.ended.add_done_callback(lambda _: stopping.set())
-    await worker.start()
-    _log.info("ready", agents=list(worker.apps), slot=working.slot.id)
-    working.on_ready()
-    await _until(stopping, working, worker, metrics)
-    if worker.ended.done():
-        worker.ended.result()
-    await end(parts, is_leaving=working.is_leaving)
-
-
-async def _until(
-    stopping: asyncio.Event, working: Working, worker: Worker, metrics: Metrics
-) -> None:
-    """Serve probes, if anybody wants them, until told to stop."""
-    if working.listen is None:
+    probing = loop.create_task(_probe(stopping, working, worker, metrics))
+    starting = loop.create_task(worker.start())
+    for each in (worker.ended, probing):
+        each.add_done_callback(lambda _: stopping.set())
+    if await _until_done(starting, stopping):
+        starting.result()
+        _log.info("ready", agents=list(worker.apps), slot=working.slot.id)
+        working.on_ready()
         await stopping.wait()
+    for each in (worker.ended, probing):
+        if each.done():
+            each.result()
+    if not starting.done():
+        _log.info("stopped before it was ready")
         return
-    probes = build_probes(worker.complaints, metrics.render)
-    await serve(probes, *working.listen, lambda url: _log.info("probes", url=url), stopping)
-
-
+    ending = loop.create_task(end(parts, is_leaving=working.is_leaving))
+    if (await asyncio.wait([ending, probing], timeout=END_WITHIN_S)).pending:
+        _log.error("the end takes too long: what is open is taken over as after a crash")
+    elif 
 def sample(worker: Worker, clock: Clock, metrics: Metrics) -> None:
     """What is only looked at when somebody asks for metrics."""
     complaints = worker.complaints()

@@ -2,7 +2,9 @@
 
 Keys: `installation` (8 random characters, made once) · `applied` (the hash of the topology that
 may run) · `text:<hash>` (that file's text, for replays under the rules of the time) · `owned` (the
-topics that an apply made or took over, as a JSON list). What stands under other keys is not ours.
+topics that an apply made or took over, as a JSON list) · `state:migrate` (a migration into this
+application is under way: until it ends, nothing counts as applied) · `state:migrated` (what was
+migrated). What stands under other keys is not ours.
 
 All is written in one transaction under one transactional id per application, so that an apply
 that was interrupted has written nothing, and a second one at the same time is fenced.
@@ -29,6 +31,8 @@ INSTALLATION: Final = "installation"
 APPLIED: Final = "applied"
 OWNED: Final = "owned"
 TEXT: Final = "text:"
+MIGRATING: Final = "state:migrate"
+MIGRATED: Final = "state:migrated"
 
 TEXTS_MAX: Final = 500
 """Texts that are kept; of more the ones published longest ago go, and with them their replays."""
@@ -45,6 +49,10 @@ class Control(Struct, frozen=True, kw_only=True):
     applied: str = ""
     texts: Mapping[str, str] = field(default_factory=dict)
     owned: frozenset[str] = frozenset()
+    migrating: bytes = b""
+    """What a migration that has not ended says of itself."""
+    migrated: bytes = b""
+    """What the one that has ended says of itself."""
 
     @property
     def text(self) -> str:
@@ -67,13 +75,15 @@ async def control_of(connection: Connection, options: Options, app: str) -> Cont
     found = {(key or b"").decode(): value for key, value in records.items()}
     return Control(
         installation=found.get(INSTALLATION, b"").decode(),
-        applied=found.get(APPLIED, b"").decode(),
+        applied="" if MIGRATING in found else found.get(APPLIED, b"").decode(),
         texts={
             key.removeprefix(TEXT): value.decode()
             for key, value in found.items()
             if key.startswith(TEXT)
         },
         owned=frozenset(json.loads(found.get(OWNED, b"[]"))),
+        migrating=found.get(MIGRATING, b""),
+        migrated=found.get(MIGRATED, b""),
     )
 
 
