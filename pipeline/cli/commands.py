@@ -17,7 +17,7 @@ KEEPING: Final = "Keeping it well"
 COMMANDS: Final = {
     "run": Entry("run:run", RUNNING, "Run the pipeline until Ctrl-C; --demo shows a storm."),
     "simulator": Entry("simulator:simulator", RUNNING, "Serve a PagerDuty of one's own."),
-    "kafka": Entry("kafka:app", RUNNING, "Run a local Kafka: start, fetch, status, stop."),
+    "kafka": Entry("kafka:app", RUNNING, "Run a local Kafka: start, demo, fetch, status, stop."),
     "serve": Entry("serve:serve", RUNNING, "Serve the edge on Kafka; start more to scale."),
     "worker": Entry("worker:worker", RUNNING, "Run agents on Kafka; start more to scale."),
     "send": Entry("send:send", RUNNING, "Send alerts: one from flags, or many from a file."),
@@ -33,12 +33,15 @@ COMMANDS: Final = {
     "silence": Entry("silence:app", INCIDENTS, "Mute alerts: add, list, expire, preview."),
     "routes": Entry("routes:app", RULES, "Ask the routing tree where labels lead."),
     "receivers": Entry("receivers:app", RULES, "Send a test to a receiver."),
-    "topology": Entry("topology:app", RULES, "Check topology.yaml, bring Kafka to it, document it."),
+    "topology": Entry(
+        "topology:app", RULES, "Check topology.yaml, bring Kafka to it, document it."
+    ),
     "import": Entry("importing:translate", RULES, "Translate an alertmanager.yml."),
     "catalog": Entry("catalog:app", RULES, "Load the catalog of services."),
     "replay": Entry("replay:replay", RULES, "Run a past range again, or under other rules."),
     "doctor": Entry("doctor:doctor", KEEPING, "Look at everything that may be wrong."),
     "dead-letters": Entry("dead_letters:app", KEEPING, "List, show and redrive dead letters."),
+    "migrate": Entry("migrate:migrate", KEEPING, "Carry a data folder, or a cluster, onto Kafka."),
     "backup": Entry("backups:backup", KEEPING, "Copy log and state into one file."),
     "restore": Entry("backups:restore", KEEPING, "Put a backup into a new data folder."),
 }

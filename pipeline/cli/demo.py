@@ -156,6 +156,7 @@ def _farewell(demo: Demo, scene: Scene, shown: Console) -> None:
     if example is not None:
         rows.append((f"{program} incident {example.incident_id}", "why it is one incident"))
     rows += [
+        *demo.hints,
         (f"{program} dead-letters list", "what was refused, and its bytes"),
         (f"curl {url}/api/v1/stats", "the same over the API"),
         (f"curl {demo.pagerduty_url}/_sim/summary", "what PagerDuty's simulator received"),

@@ -47,6 +47,29 @@ def start(
 
 @app.command()
 @failing
+def demo(
+    *,
+    listen: Annotated[
+        str, typer.Option(help="HOST:PORT; port 0 is the kernel's choice. Else TOCSIN_LISTEN.")
+    ] = "",
+    data: Annotated[
+        Path | None, typer.Option(help="It has a folder of its own below; else TOCSIN_DATA.")
+    ] = None,
+    speed: Annotated[float, typer.Option(min=0.1, max=100, help="2 waits half as long.")] = 1.0,
+) -> None:
+    """Play the storm of `tocsin run --demo` on a Kafka, an edge and a worker of its own.
+
+    It needs what `start` needs. Ctrl-C ends all of it; nothing leaves this machine.
+
+    Exit codes: 0 it was stopped, 1 it could not begin or a part of it ended, 2 wrong usage.
+    """
+    from pipeline.cli.starting import start_demo
+
+    start_demo(listen=listen, data=data, speed=speed, is_on_kafka=True)
+
+
+@app.command()
+@failing
 def fetch(*, as_json: Json = False) -> None:
     """Fetch what `start` needs, so that it needs no network then, and no Maven.
 

@@ -7,7 +7,7 @@ import gc
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
@@ -22,6 +22,9 @@ from pipeline.security.redaction import secrets_of
 from pipeline.settings import read_settings
 from pipeline.topology.complaint import TopologyError
 from pipeline.topology.declared import Topology
+
+if TYPE_CHECKING:
+    from pipeline.app.demo import MakeHome
 
 DEMO: Final = "demo"
 """The demo's own folder in the data folder."""
@@ -61,7 +64,7 @@ def start(*, listen: str, data: Path | None, config: Path | None, is_dry: bool) 
     _run(serve_until_signalled(serving), f"{host}:{port}")
 
 
-def start_demo(*, listen: str, data: Path | None, speed: float) -> None:
+def start_demo(*, listen: str, data: Path | None, speed: float, is_on_kafka: bool = False) -> None:
     """Run the demo until a signal, in a folder of its own. Raises TocsinError."""
     from pipeline.app.demo import Demo
     from pipeline.cli.demo import show
@@ -72,10 +75,29 @@ def start_demo(*, listen: str, data: Path | None, speed: float) -> None:
     if not is_loopback(host):
         raise UsageError(f"the demo asks for no token: let it listen on 127.0.0.1, not on {host}")
 
+    make = _demo_home((data or settings.data) / DEMO, is_on_kafka=is_on_kafka)
+
     async def run() -> None:
-        await show(Demo((data or settings.data) / DEMO, host, port, speed=speed))
+        await show(Demo(make, host, port, speed=speed))
 
     _run(run(), f"{host}:{port}")
+
+
+def _demo_home(folder: Path, *, is_on_kafka: bool) -> MakeHome:
+    from functools import partial
+
+    if is_on_kafka:
+        import logging
+
+        from pipeline.app.demo_kafka import kafka_home
+        from pipeline.cli.output import warn
+
+        # It complains of a cluster that is so new; what is more than that ends the worker.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+        return partial(kafka_home, folder, warn)
+    from pipeline.app.demo_embedded import embedded_home
+
+    return partial(embedded_home, folder)
 
 
 def _run(serving: Coroutine[Any, Any, None], where: str) -> None:

@@ -14,7 +14,7 @@ from tests.cli.tocsin import tocsin
 from tests.golden_files import check_golden
 
 GROUPS = {
-    "kafka": ("start", "fetch", "status", "stop"),
+    "kafka": ("start", "demo", "fetch", "status", "stop"),
     "silence": ("add", "preview", "list", "expire"),
     "routes": ("test",),
     "receivers": ("test",),
@@ -27,7 +27,7 @@ CALLS = [
     *((name,) for name in COMMANDS),
     *((name, below) for name, names in GROUPS.items() for below in names),
 ]
-SERVING = ("run", "serve", "simulator", "kafka start", "worker")
+SERVING = ("run", "serve", "simulator", "kafka start", "kafka demo", "worker")
 HEAVY = ("rich", "httpx", "litestar", "msgspec", "yaml", "asyncio", "sqlite3", "pipeline.engine")
 
 
