@@ -35,9 +35,9 @@ Parts are mappings: what they name must be so, what they do not name may be anyt
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 import yaml
@@ -53,13 +53,11 @@ from pipeline.domain.notification import Notification
 from pipeline.domain.secret import Secret
 from pipeline.domain.silence import Silence
 from pipeline.domain.sink import Delivered, Refused, Retry
-from pipeline.domain.stage import Event
 from pipeline.domain.store import Output
 from pipeline.domain.units import Duration
 from pipeline.engine import Agent
-from pipeline.hosts.embedded.driver import Answer, Driver
-from pipeline.topology.declared import Topology
 from pipeline.topology.load import load
+from tests.stories.world import Embedded, Opening, embedded
 
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 INSTALLATION = "story000"
@@ -68,63 +66,6 @@ BASE: Mapping[str, Any] = {
     "receivers": {"on-call": {"sink": "pagerduty", "routing_key": "env:KEY"}},
     "routes": {"receiver": "on-call"},
 }
-
-
-class World(Protocol):
-    """A host on which a story plays. Each act ends when nothing is left to do at its instant."""
-
-    now_ms: int
-
-    def send(
-        self,
-        topic: str,
-        key: str,
-        value: Event | bytes | None,
-        headers: Mapping[str, str] | None = None,
-    ) -> None:
-        """Append one record."""
-        ...
-
-    def append(self, outputs: Sequence[Output]) -> None:
-        """Append records together."""
-        ...
-
-    def advance(self, by: str | int) -> None:
-        """Move the clock; each wake on the way runs at its own instant."""
-        ...
-
-    def restart(self, agents: Sequence[Agent], down_ms: int = 0) -> None:
-        """Go on with another run of the worker, so much later."""
-        ...
-
-    def read(self, topic: str) -> list[Any]:
-        """The events that came onto a topic since the last `read` of it."""
-        ...
-
-    def table(self, name: str) -> dict[str, Any]:
-        """The committed rows of one table."""
-        ...
-
-
-Opening = Callable[[Topology, Sequence[Agent], Answer], World]
-"""Starts a host for a topology whose receivers answer so."""
-
-
-class Embedded(Driver):
-    """The embedded host as a World."""
-
-    def restart(self, agents: Sequence[Agent], down_ms: int = 0) -> None:
-        """Go on with another run of the worker, so much later."""
-        self.now_ms += down_ms
-        self.host.replace_agents(agents)
-        self.settle()
-
-
-def embedded(topology: Topology, agents: Sequence[Agent], answer: Answer) -> Embedded:
-    """The embedded host in memory."""
-    types = compose.event_types(topology)
-    known = compose.global_topics(topology)
-    return Embedded(agents, types=types, globals_=known, answer=answer)
 
 
 def _stated(topology: Mapping[str, Any]) -> dict[str, Any]:

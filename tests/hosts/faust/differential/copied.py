@@ -16,7 +16,7 @@ from confluent_kafka import Consumer, TopicPartition
 
 from pipeline.domain.record import Record
 from tests.crash.kafka.reading import Broker
-from tests.wait import POLL_INTERVAL_S
+from tests.wait import wait_until
 
 WITHIN_S = 60.0
 READ_MAX = 5_000
@@ -79,21 +79,19 @@ class Copying:
         are written, and what it holds cannot be read before. Raises TimeoutError.
         """
         give_up_at_s = time.monotonic() + WITHIN_S
-        ends = self._stable_ends(give_up_at_s)
+        ends = wait_until(self._stable_ends, what="no transaction is open", deadline_s=WITHIN_S)
         while not self._has_reached(ends):
             if time.monotonic() > give_up_at_s:
                 raise TimeoutError(f"not read to {ends} within {WITHIN_S} s")
             self._take(0.02)
         return self.copied
 
-    def _stable_ends(self, give_up_at_s: float) -> Mapping[Place, int]:
-        while True:
-            ends = self._broker.ends(self._places)
-            if all(stable == high for stable, high in ends.values()):
-                return {place: high for place, (_, high) in ends.items()}
-            if time.monotonic() > give_up_at_s:
-                raise TimeoutError(f"a transaction is open: {ends}")
-            time.sleep(POLL_INTERVAL_S)
+    def _stable_ends(self) -> Mapping[Place, int]:
+        """Where every partition ends; nothing while a transaction is open."""
+        ends = self._broker.ends(self._places)
+        if any(stable != high for stable, high in ends.values()):
+            return {}
+        return {place: high for place, (_, high) in ends.items()}
 
     def _take(self, timeout_s: float) -> None:
         messages: list[Any] = self._consumer.consume(READ_MAX, timeout_s)
