@@ -13,10 +13,11 @@ MUTANTS ?=
 LOCK_ARGS ?=
 COMPILE = uv pip compile --quiet --universal --generate-hashes --no-header $(LOCK_ARGS)
 
-.PHONY: help run kafka kafka-jars test crash mutants crash-long lint bench bench-kafka schemas docs lock clean
+.PHONY: help run demo-kafka kafka kafka-jars test crash mutants crash-long lint bench bench-kafka schemas docs lock clean
 
 help:
 	@echo 'make run      install into $(VENV) and run the demo (Ctrl-C ends it)'
+	@echo 'make demo-kafka  the same on a local Kafka (Java 17 and Maven; Ctrl-C ends all of it)'
 	@echo 'make kafka    start a local Kafka (Java 17 and Maven; Ctrl-C stops it)'
 	@echo 'make test     lint, check types and layers, and run all tests that this machine can run'
 	@echo 'make crash    workers on Kafka killed, halted and cut off; each event counts once (SEED=n replays)'
@@ -32,6 +33,9 @@ help:
 
 run: $(VENV)/.installed
 	@$(BIN)/tocsin run --demo
+
+demo-kafka: $(VENV)/.installed
+	@$(BIN)/tocsin kafka demo
 
 kafka: $(VENV)/.installed
 	@$(BIN)/tocsin kafka start
