@@ -38,12 +38,17 @@ class Deliveries:
         self._count = count
         self._loops: dict[str, DeliveryLoop] = {}
         self._cancelling: set[asyncio.Task[None]] = set()
+        self._is_stopping = False
         worker.watch(OUTBOX.name, self._committed)
         worker.on_revoked(self._revoked)
 
     async def stop(self, within_s: float) -> None:
-        """Let calls under way end for so long, then break them off."""
+        """Let calls under way end for so long, then break them off. What epochs commit meanwhile
+        is not sent any more: it comes back at once, to be called by the next worker.
+        """
         loops = list(self._loops.values())
+        self._loops.clear()
+        self._is_stopping = True
         await asyncio.gather(*(loop.idle(within_s) for loop in loops))
         await asyncio.gather(*(loop.cancel_all() for loop in loops))
 
@@ -59,7 +64,7 @@ class Deliveries:
         return entry is not None and entry.state == CALLING and entry.slot == self._wires.slot
 
     def _new_loop(self, task: str) -> DeliveryLoop:
-        agent = task.rpartition("-")[0]
+        agent, is_open = task.rpartition("-")[0], not self._is_stopping
 
         def take_back(result: CallResult) -> None:
             self._count(result)
@@ -71,7 +76,7 @@ class Deliveries:
             self._wires.sections["receivers"],
             self._wires.installation,
             take_back,
-            may_call=lambda: self._worker.lease_s(agent) > DEADLINE_S,
+            may_call=lambda: is_open and self._worker.lease_s(agent) > DEADLINE_S,
         )
         return loop
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import structlog
@@ -66,9 +66,9 @@ class Working(Struct, kw_only=True):
         """Without the options: a password may be among them."""
         return f"Working(agents={self.agents!r}, slot={self.slot.id!r})"
 
-    def __rich_repr__(self) -> Iterator[tuple[str, object]]:
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
         """As `__repr__`, for tracebacks that show variables."""
-        yield from (("agents", self.agents), ("slot", self.slot.id))
+        return [("agents", self.agents), ("slot", self.slot.id)]
 
 
 def chosen(agents: Sequence[Agent], names: Sequence[str]) -> list[Agent]:
@@ -151,9 +151,32 @@ async def work_until_signalled(working: Working) -> None:
         _log.info("stopped before it was ready")
         return
     ending = loop.create_task(end(parts, is_leaving=working.is_leaving))
-    if (await asyncio.wait([ending, probing], timeout=END_WITHIN_S)).pending:
+    ended, late = await asyncio.wait([ending, probing], timeout=END_WITHIN_S)
+    for each in ended:
+        each.result()
+    if late:
         _log.error("the end takes too long: what is open is taken over as after a crash")
-    elif 
+
+
+async def _until_done(starting: asyncio.Task[None], stopping: asyncio.Event) -> bool:
+    """Whether it was done before it was told to stop."""
+    told = asyncio.create_task(stopping.wait())
+    await asyncio.wait([starting, told], return_when=asyncio.FIRST_COMPLETED)
+    told.cancel()
+    return starting.done()
+
+
+async def _probe(
+    stopping: asyncio.Event, working: Working, worker: Worker, metrics: Metrics
+) -> None:
+    """Serve probes, if anybody wants them, until told to stop: a start may take long, too."""
+    if working.listen is None:
+        await stopping.wait()
+        return
+    probes = build_probes(worker.complaints, metrics.render)
+    await serve(probes, *working.listen, lambda url: _log.info("probes", url=url), stopping)
+
+
 def sample(worker: Worker, clock: Clock, metrics: Metrics) -> None:
     """What is only looked at when somebody asks for metrics."""
     complaints = worker.complaints()

@@ -6,6 +6,7 @@ Kafka what was committed. So somebody has to start one.
 
 from __future__ import annotations
 
+import os
 import random
 import signal
 import subprocess
@@ -31,12 +32,15 @@ _log: Final = structlog.get_logger("tocsin.cli")
 
 
 def supervise() -> None:
-    """Run this very command as a worker of its own until it is stopped by a signal.
+    """Run this very command as a worker of its own until it is stopped by a signal. The worker
+    stops, too, when this process ends in whatever way: the pipe between them ends with it.
 
     Exits with its exit code where it ends well or was called wrongly.
     """
     configure(read_settings().log)
-    command = [sys.executable, "-m", "pipeline", *sys.argv[1:], "--once"]
+    command = [sys.executable, "-m", "pipeline", *sys.argv[1:], "--once", "--supervised"]
+    # The writing end stays open here, and here alone, for as long as this process lives.
+    lifeline, _ = os.pipe()
     children: list[subprocess.Popen[bytes]] = []
     stopping = threading.Event()
 
@@ -51,7 +55,9 @@ def supervise() -> None:
     while not stopping.is_set():
         began_s = time.monotonic()
         # A terminal's Ctrl-C would reach both: in a session of its own the child hears of it once.
-        child = subprocess.Popen(command, start_new_session=True)  # noqa: S603  (ourselves)
+        child = subprocess.Popen(  # noqa: S603  (ourselves)
+            command, stdin=lifeline, start_new_session=True
+        )
         children[:] = [child]
         if stopping.is_set():
             child.terminate()

@@ -37,6 +37,7 @@ def worker(
     once: Annotated[
         bool, typer.Option("--once", help="End when it ends; else it is started again.")
     ] = False,
+    supervised: Annotated[bool, typer.Option("--supervised", hidden=True)] = False,
 ) -> None:
     """Run agents on Kafka until Ctrl-C; start it again, here or elsewhere, to scale.
 
@@ -59,6 +60,7 @@ def worker(
                 listen=listen,
                 is_dry=dry_run,
                 is_leaving=leave,
+                is_supervised=supervised,
             )
         )
     else:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,23 @@ def test_a_worker_that_ends_is_started_again_until_it_is_stopped(
             worker.kill()
     assert said.read_text("utf-8").count(CLOSED) >= 2, "each start says what is in the way"
 
+
+def is_alive(process: int) -> bool:
+    try:
+        return ") Z " not in Path(f"/proc/{process}/stat").read_text("ascii")
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="it looks for the child in /proc")
+def test_a_worker_does_not_outlive_its_supervisor(environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        environment["TOCSIN_KAFKA_BOOTSTRAP"] = f"127.0.0.1:{silent.getsockname()[1]}"
+        with subprocess.Popen(TOCSIN, env=environment, cwd=ROOT) as supervisor:
+            talk, _ = silent.accept()
+            children = Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children")
+            child = int(children.read_text("ascii").split()[0])
+            supervisor.kill()
+        wait_until(lambda: not is_alive(child), what="the worker has ended", deadline_s=30)
+        talk.close()
