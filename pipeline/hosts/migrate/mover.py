@@ -14,6 +14,7 @@ from pipeline.domain.errors import Busy
 from pipeline.hosts.faust.client.coordinators import Member
 from pipeline.hosts.faust.client.errors import Fatal, Fenced
 from pipeline.hosts.faust.client.transactions import EpochProducer, Outgoing, Place
+from pipeline.hosts.faust.points import reached
 
 TRANSACTION_TIMEOUT_MS: Final = 60_000
 NOBODY: Final = "tocsin-migrate"
@@ -65,10 +66,12 @@ class Mover(EpochProducer):
     ) -> None:
         batches = self._build(records)
         self._begin(batches)
+        reached("begun")
         await self._add_partitions(batches)
         for group in groups:
             await self._add_offsets(group)
         self._check(await self._append(batches))
+        reached("sent")
 
     async def _stage(self, group: str, places: Mapping[Place, int]) -> None:
         try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -53,6 +54,7 @@ class OnDisk(Driver):
         rules.keep(self._connection, self.topology.hash, text)
         self.now_ms = start_ms
         self.answer = answer
+        self._slot = slot
         self.calls = []
         self._types = compose.event_types(self.topology)
         self._pending = []
@@ -71,6 +73,11 @@ class OnDisk(Driver):
         """The agents of one run of the worker."""
         wires = compose.wiring(self.topology, self.installation, slot=slot)
         return compose.agents(self.topology, wires)
+
+    def _call(self, task: str, rows: Mapping[str, Any]) -> None:
+        """Perform the calls of this run; those of a former one are the stage's to repeat."""
+        mine = {key: row for key, row in rows.items() if row and row.slot == self._slot}
+        super()._call(task, mine)
 
     def rows(self) -> dict[Row, bytes]:
         """Every row of every task, timers included."""
@@ -98,21 +105,19 @@ class After(KafkaDriver):
         for (topic, number), records in self.copying.catch_up().records.items():
             if records:
                 self._ends.reaches((topic, number), records[-1].offset + 1)
-        self._seen = {at: len(found) for at, found in self.copying.copied.records.items()}
         self.feeding = Feeding(bootstrap, self._ends.landed)
         self._watching.__enter__()
         scene.loop.run(self._start())
         self.settle()
         return self
 
-    def new(self, topic: str) -> list[Any]:
-        """The records that came onto a topic since the last call, or since the start."""
-        found = []
-        for at, records in self.copying.catch_up().records.items():
-            if at[0] == topic:
-                found += records[self._seen[at] :]
-                self._seen[at] = len(records)
-        return found
+    def __exit__(self, *_: object) -> None:
+        """Leave the groups, so that they are empty at once."""
+        try:
+            self._scene.loop.run(self.worker.stop(is_leaving=True))
+        finally:
+            self._watching.__exit__(None, None, None)
+            self.copying.close()
 
 
 def state_on(bootstrap: str, topology: Topology) -> dict[Row, tuple[str, int, bytes]]:
