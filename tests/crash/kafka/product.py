@@ -13,7 +13,7 @@ from pipeline.hosts.faust import points
 from pipeline.hosts.faust.state.slot import Slot
 from pipeline.topology.apply import read_control
 from pipeline.wire.loop import DeliveryLoop
-from tests.crash.kafka.crashing import Crashing, say
+from tests.crash.kafka.crashing import Crashing, end_because, say
 from tests.crash.kafka.start import Start
 
 
@@ -46,14 +46,16 @@ async def run_product(start: Start, crashing: Crashing) -> int:
     topology, _ = load_file(Path(start.topology))
     options = {"bootstrap_servers": start.bootstrap}
     control = await asyncio.to_thread(lambda: asyncio.run(read_control(options, start.app)))
-    await work_until_signalled(
-        Working(
-            topology=topology,
-            options=options,
-            control=control,
-            slot=Slot(Path(start.folder)),
-            events_url=start.events_url,
-            on_ready=lambda: say("ready"),
-        )
+    working = Working(
+        topology=topology,
+        options=options,
+        control=control,
+        slot=Slot(Path(start.folder)),
+        events_url=start.events_url,
+        on_ready=lambda: say("ready"),
     )
+    try:
+        await work_until_signalled(working)
+    except Exception as error:  # noqa: BLE001  (crash only: say why, and end)
+        end_because(error)
     return 0
