@@ -76,7 +76,7 @@ class Copying:
 
     def catch_up(self) -> Copied:
         """Read to the end, once no transaction is open: a commit is answered before its markers
-        are written, and what it holds cannot be read before. Raises TimeoutError.
+        are written, and what it holds cannot be read before. Raises AssertionError or TimeoutError.
         """
         give_up_at_s = time.monotonic() + WITHIN_S
         ends = wait_until(self._stable_ends, what="no transaction is open", deadline_s=WITHIN_S)

@@ -37,6 +37,9 @@ from tests.wait import wait_until_async
 
 SLOT: Final = "one"
 SETTLED_S: Final = 60.0
+SESSION_MS: Final = 60_000
+"""Half of it may pass until an epoch is committed: a busy machine must not end a story."""
+
 LAST: Final = "\U0010ffff" * 8
 
 At = tuple[str, int]
@@ -186,7 +189,7 @@ class KafkaDriver:
             slot_id=SLOT,
             globals={name: self._types[name] for name in compose.global_topics(topology)},
             store=scene.store,
-            session_timeout_ms=20_000,
+            session_timeout_ms=SESSION_MS,
             heartbeat_ms=1_000,
         )
         self.worker = Worker(setting, self._agents, lambda: self.now_ms)
