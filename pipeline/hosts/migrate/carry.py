@@ -22,7 +22,7 @@ from pipeline.hosts.faust.state.changelog import CHECKPOINT_KEY, encode_checkpoi
 from pipeline.hosts.migrate.course import Course
 from pipeline.hosts.migrate.marker import Marker, decode_marker, encode_marker
 from pipeline.hosts.migrate.mover import TRANSACTION_TIMEOUT_MS, Mover
-from pipeline.hosts.migrate.source import Source
+from pipeline.hosts.migrate.source import Source, fingerprint
 from pipeline.hosts.migrate.target import Target
 from pipeline.hosts.migrate.units import HISTORY, Step, Unit
 from pipeline.topology.apply.control import (
@@ -170,6 +170,11 @@ class Carrier:
         amiss = [*await target.missing(), *await target.members(), *await target.offsets()]
         if amiss:
             raise Busy("; ".join(amiss))
+        if await fingerprint(self._source, self._course.topics) != self._marker.source:
+            raise Busy(
+                f"somebody writes to {self._source.name}: stop its edges and workers, and whoever"
+                " else writes to its topics, and begin anew with --start-over"
+            )
         records: _Records = {self._control: self._applied()}
         offsets: dict[str, dict[Place, int]] = {}
         for agent in target.agents.values():

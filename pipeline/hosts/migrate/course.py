@@ -41,10 +41,12 @@ class Extent(Struct, frozen=True, kw_only=True):
 
 class Course(Struct, frozen=True, kw_only=True):
     """What is done in this order: offsets are passed over, `before` is carried, then it is known
-    where tasks begin; `after` is carried. `extents` are the source's, `tables` its rows.
+    where tasks begin; `after` is carried. `topics` are looked at, `extents` are what the source has
+    of them, `tables` its rows.
     """
 
     marker: Marker
+    topics: Sequence[str]
     extents: Mapping[Place, Extent]
     tables: Sequence[TableSize]
     passed: Mapping[Place, int]
@@ -87,6 +89,7 @@ async def course_of(
             rules=topology.hash,
             is_with_history=is_with_history,
         ),
+        topics=topics,
         extents=extents,
         tables=tables,
         passed=_passed(target, extents),
