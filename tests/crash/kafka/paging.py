@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -27,8 +28,12 @@ from tests.crash.kafka.start import Start
 from tests.crash.kafka.world import CHAOS
 from tests.crash.processes import FAST, ROUTING_KEY, Process
 from tests.real import ROOT
+from tests.wait import wait_until
 
 PARTITIONS: Final = 2
+PAGED_S: Final = 120.0
+"""Every step of a script is over within so long."""
+
 TRANSITIONS: Final = ("triggered", "resolved")
 RESIDUE: Final = "reopened"
 """What design §7 names: a trigger that was repeated after the incident had been resolved."""
@@ -171,3 +176,30 @@ class Paging:
     def effective(self, effect: str) -> int:
         """How many transitions of a kind were effective."""
         return sum(count for (_, kind), count in self.tally().effects.items() if kind == effect)
+
+
+def lease(folder: Path, mutants: tuple[str, ...]) -> Tally:
+    """A worker is halted between the commit of a trigger and its call; another one takes over,
+    triggers and resolves; then the first one goes on.
+    """
+    with Paging(folder) as paging:
+        paging.worker("one", mutants)
+        wait_until(lambda: paging.crew.is_ready("one"), what="one is ready", deadline_s=PAGED_S)
+        paging.crew.order("one", "calling:1:stop")
+        paging.alerts(["A"])
+        wait_until(paging.crew.members["one"].is_halted, what="one halts", deadline_s=PAGED_S)
+        paging.worker("two", mutants)
+        wait_until(lambda: paging.effective("triggered") == 1, what="two pages", deadline_s=PAGED_S)
+        paging.alerts(["A"], "resolved")
+        wait_until(
+            lambda: paging.effective("resolved") == 1, what="two resolves", deadline_s=PAGED_S
+        )
+        paging.crew.members["one"].signal(signal.SIGCONT)
+        calls = paging.tally().calls
+        pid = paging.crew.pid("one")
+        wait_until(
+            lambda: paging.tally().calls > calls or paging.crew.pid("one") != pid,
+            what="one calls, or ends",
+            deadline_s=PAGED_S,
+        )
+        return paging.tally()

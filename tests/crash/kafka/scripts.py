@@ -102,7 +102,7 @@ def a_zombie(trial: Trial, mutants: list[str]) -> None:
     trial.halt_at("a", "before-begin")
     trial.order(200)
     trial.until(lambda: trial.is_halted("a"), "a halts")
-    trial.settle()
+    trial.until(lambda: trial.is_through("rows"), "b does what a had begun")
     trial.world.crew.members["a"].signal(signal.SIGCONT)
     before = trial.watching.count("rows")
     trial.wait(lambda: trial.watching.count("rows") > before, 4)
@@ -158,14 +158,14 @@ def _late_data(trial: Trial, of_a: list[str], of_b: list[str]) -> None:
             hold_s=FOREVER_S,
         )
     )
-    trial.wait_till(silent_at_s + trial.session_s - 14)
+    trial.wait_till(silent_at_s + trial.session_s - 20)
     trial.world.add_worker("b", agents=("fold",), mutants=tuple(of_b))
     trial.wait_till(silent_at_s + trial.session_s - 6)
     trial.order(200)
     trial.until(lambda: trial.held("Produce"), "a writes its first epoch")
-    trial.wait_till(silent_at_s + trial.session_s + 1.5)
+    trial.wait_till(silent_at_s + trial.session_s + 3)
     trial.world.proxies.release(held)
-    trial.wait(trial.summed, 8)
+    trial.wait(lambda: trial.is_through("rows", "sums"), 8)
     trial.order(200)
 
 
@@ -185,7 +185,8 @@ def poison_among_others(trial: Trial, mutants: list[str]) -> None:
     trial.order(3_000)
 
 
-LATE_DATA_S: Final = 24.0
+LATE_DATA_S: Final = 40.0
+"""Long enough that a Produce of 9 s is still waited for, and an epoch of 20 s."""
 SCRIPTS: Final = (
     Script(mutant="ignore_sends", run=a_refused_batch, kinds=frozenset({"lost"})),
     Script(
@@ -204,7 +205,7 @@ SCRIPTS: Final = (
         run=a_death_before_the_end,
         kinds=frozenset({"lost", "refused"}),
     ),
-    Script(mutant="commit_unfenced", run=a_zombie, kinds=frozenset({"twice"}), session_s=20),
+    Script(mutant="commit_unfenced", run=a_zombie, kinds=frozenset({"twice"}), session_s=30),
     Script(mutant="go_on_after_timeout", run=a_lost_end, kinds=frozenset({"twice"})),
     Script(mutant="resend_end_v3", run=a_late_end, kinds=frozenset({"twice", "refused"})),
     Script(

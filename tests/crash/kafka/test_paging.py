@@ -9,11 +9,9 @@ from typing import Any
 
 import pytest
 
-from tests.crash.kafka.paging import Paging, Tally, check_pages, tally
+from tests.crash.kafka.paging import PAGED_S, Paging, Tally, check_pages, lease, tally
 from tests.kafka import require_kafka
 from tests.wait import wait_until
-
-PAGED_S = 120.0
 
 
 @pytest.mark.parametrize(
@@ -81,33 +79,6 @@ def test_each_incident_pages_once_though_workers_die_at_every_step_of_a_call(
             deadline_s=PAGED_S,
         )
         assert check_pages(paging.tally(), titles, resolved=True) == []
-
-
-def lease(folder: Path, mutants: tuple[str, ...]) -> Tally:
-    """A worker is halted between the commit of a trigger and its call; another one takes over,
-    triggers and resolves; then the first one goes on.
-    """
-    with Paging(folder) as paging:
-        paging.worker("one", mutants)
-        wait_until(lambda: paging.crew.is_ready("one"), what="one is ready", deadline_s=PAGED_S)
-        paging.crew.order("one", "calling:1:stop")
-        paging.alerts(["A"])
-        wait_until(paging.crew.members["one"].is_halted, what="one halts", deadline_s=PAGED_S)
-        paging.worker("two", mutants)
-        wait_until(lambda: paging.effective("triggered") == 1, what="two pages", deadline_s=PAGED_S)
-        paging.alerts(["A"], "resolved")
-        wait_until(
-            lambda: paging.effective("resolved") == 1, what="two resolves", deadline_s=PAGED_S
-        )
-        paging.crew.members["one"].signal(signal.SIGCONT)
-        calls = paging.tally().calls
-        pid = paging.crew.pid("one")
-        wait_until(
-            lambda: paging.tally().calls > calls or paging.crew.pid("one") != pid,
-            what="one calls, or ends",
-            deadline_s=PAGED_S,
-        )
-        return paging.tally()
 
 
 def test_a_worker_that_slept_through_its_lease_calls_nobody(tmp_path: Path) -> None:

@@ -54,16 +54,15 @@ class Trial:
             self._feed = self.world.feed = Feed(self.world.bootstrap, seed=SEED, keys=KEYS)
         self.ordered = self._feed.more(count)
 
-    def summed(self) -> bool:
-        """Whether everything ordered is through both agents."""
-        return not wanted(SEED, self.ordered, KEYS).lacking(self.watching, ("rows", "sums"))
+    def is_through(self, *topics: str) -> bool:
+        """Whether everything ordered has come to these topics (none: to all)."""
+        return not wanted(SEED, self.ordered, KEYS).lacking(self.watching, topics)
 
     def settle(self) -> None:
         """Wait until everything ordered is through both agents, and no wake is left that could
         make an epoch of its own.
         """
-        want = wanted(SEED, self.ordered, KEYS)
-        self.until(lambda: not want.lacking(self.watching), f"{self.ordered} orders are through")
+        self.until(self.is_through, f"{self.ordered} orders are through")
 
     def until(self, condition: Callable[[], object], what: str, within_s: float = STEP_S) -> None:
         """Wait for a condition. Raises Stuck after the deadline."""
