@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from typing import Final, Literal
 
 from msgspec import Struct
 
 from pipeline.codec import StateCodec
 from pipeline.domain.stage import INCIDENTS
-from pipeline.hosts.migrate.course import PASSED_MAX, Course, Extent
+from pipeline.hosts.migrate.course import PASSED_MAX, Course
 from pipeline.hosts.migrate.marker import Marker, decode_marker
-from pipeline.hosts.migrate.source import Place, Source
+from pipeline.hosts.migrate.source import Source
 from pipeline.hosts.migrate.target import Target
 from pipeline.topology.apply.look import scope_of
 
@@ -23,8 +22,8 @@ Kind = Literal["rows", "latest", "unread", "history"]
 
 
 class Line(Struct, frozen=True, kw_only=True):
-    """So many records or rows of one topic or table (`what`). Of topics on Kafka `count` is an
-    upper bound: transactions leave holes.
+    """So many records or rows of one topic or table (`what`). What of a topic on Kafka was
+    processed is an upper bound: transactions leave holes.
     """
 
     kind: Kind
@@ -53,10 +52,11 @@ async def survey(source: Source, target: Target, course: Course) -> Survey:
     """Look at both. Raises what reading them raises."""
     stage, refusals = _standing(target, course.marker)
     open_incidents = await _open_incidents(source, course)
-    carried, left = _lines(target, course)
+    unread = await _unread(source, course)
+    carried, left = _lines(target, course, unread)
     if stage != "done":
         refusals += _by_source(source)
-        refusals += _by_scope(source, target, course, open_incidents)
+        refusals += _by_scope(source, target, unread[ALERTS], open_incidents)
         missing = await target.missing()
         refusals += missing or await target.members()
         if not missing and stage == "new":
@@ -104,7 +104,7 @@ def _by_source(source: Source) -> list[str]:
     return []
 
 
-def _by_scope(source: Source, target: Target, course: Course, open_incidents: int) -> list[str]:
+def _by_scope(source: Source, target: Target, unread: int, open_incidents: int) -> list[str]:
     """Under another scope neither incidents nor keys of alerts mean what they meant."""
     if not source.applied:
         return []
@@ -127,7 +127,6 @@ def _by_scope(source: Source, target: Target, course: Course, open_incidents: in
             f"{change}, and {open_incidents:,} {are} open: what comes next would not find them;"
             " resolve them first, or keep the scope"
         )
-    unread = sum(_unread(e) for (topic, _), e in course.extents.items() if topic == ALERTS)
     if unread:
         found.append(
             f"{change}, and {unread:,} records of {ALERTS} are not yet processed under the"
@@ -136,7 +135,9 @@ def _by_scope(source: Source, target: Target, course: Course, open_incidents: in
     return found
 
 
-def _lines(target: Target, course: Course) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
+def _lines(
+    target: Target, course: Course, unread: Counter[str]
+) -> tuple[tuple[Line, ...], tuple[Line, ...]]:
     """What is carried, and which rows nobody takes."""
     rows: Counter[tuple[str, str]] = Counter()
     left: Counter[str] = Counter()
@@ -150,25 +151,32 @@ def _lines(target: Target, course: Course) -> tuple[tuple[Line, ...], tuple[Line
         Line(kind="rows", what=table, count=count, agent=agent)
         for (agent, table), count in sorted(rows.items())
     ]
-    for kind, counts in _counts(target, course.extents, course.marker).items():
+    kinds: dict[Kind, Counter[str]] = {**_processed(target, course), "unread": unread}
+    for kind, counts in kinds.items():
         lines += [Line(kind=kind, what=topic, count=n) for topic, n in sorted(counts.items()) if n]
     return tuple(lines), tuple(
         Line(kind="rows", what=table, count=count) for table, count in sorted(left.items())
     )
 
 
-def _counts(
-    target: Target, extents: Mapping[Place, Extent], marker: Marker
-) -> dict[Kind, Counter[str]]:
-    found: dict[Kind, Counter[str]] = {"latest": Counter(), "unread": Counter()}
-    found["history"] = Counter()
-    for (topic, _), extent in extents.items():
-        found["unread"][topic] += _unread(extent)
+def _processed(target: Target, course: Course) -> dict[Kind, Counter[str]]:
+    """What was processed and is carried, by topic."""
+    found: dict[Kind, Counter[str]] = {"latest": Counter(), "history": Counter()}
+    for (topic, _), extent in course.extents.items():
         done = extent.read - extent.first
         if not target.is_deleting(topic):
             found["latest"][topic] += done
-        elif marker.is_with_history:
+        elif course.marker.is_with_history:
             found["history"][topic] += done
+    return found
+
+
+async def _unread(source: Source, course: Course) -> Counter[str]:
+    """The records that are not yet processed, by topic; they are read for that."""
+    found: Counter[str] = Counter()
+    for place, extent in course.extents.items():
+        async for piece in source.records(place, extent.read, extent.next):
+            found[place[0]] += len(piece)
     return found
 
 
@@ -196,7 +204,3 @@ async def _open_incidents(source: Source, course: Course) -> int:
             async for piece in source.rows(size.task, size.table, 0):
                 count += sum(decode(value).is_open for _, value in piece)
     return count
-
-
-def _unread(extent: Extent) -> int:
-    return extent.next - extent.read

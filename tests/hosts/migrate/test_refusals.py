@@ -18,8 +18,11 @@ from pipeline.domain.errors import Busy, UsageError
 from pipeline.hosts.embedded.folder import Folder
 from pipeline.hosts.faust.client.batches import Outgoing
 from pipeline.hosts.migrate.mover import TRANSACTION_TIMEOUT_MS, Mover
+from pipeline.hosts.migrate.survey import Survey
+from tests.hosts.faust.differential.copied import copy
 from tests.hosts.faust.differential.feeding import Feeding
 from tests.hosts.faust.differential.place import Place
+from tests.hosts.faust.differential.runs import committed
 from tests.hosts.migrate.dying import killed
 from tests.hosts.migrate.going_on import check_state, control
 from tests.hosts.migrate.lives import Receivers, alert, begin, text_of
@@ -125,6 +128,52 @@ def test_offsets_are_not_taken_while_a_worker_is_there(target: Place) -> None:
 def test_other_scopes_are_refused_while_incidents_are_open(target: Place, source: Path) -> None:
     other = text_of(scope="[environment]")
     refused(migrate(source, target.bootstrap, other), "6 incidents are open")
+
+
+def test_other_scopes_are_taken_where_nothing_is_open(target: Place, tmp_path: Path) -> None:
+    driver = OnDisk(tmp_path / "calm", TEXT, Receivers())
+    driver.append([alert("Over", "over")])
+    driver.append([alert("Over", "over", status="resolved")])
+    driver.advance("1h")
+    rows = driver.rows()
+    assert [one.status for one in driver.table("incidents").values()] == ["resolved"]
+    driver.close()
+    other = text_of(scope="[environment]")
+    outcome = migrate(tmp_path / "calm", target.bootstrap, other)
+    assert outcome.is_carried, outcome.found.refusals
+    check_state(target, other, rows)
+
+
+def carry_beside(target: Place, source: Path, *, is_with_history: bool) -> Outcome:
+    """Migrate while a producer of somebody else's writes to the target already."""
+
+    def agree(_: Survey) -> bool:
+        Feeding(target.bootstrap).write([alert("Early", "early")], 1)
+        return True
+
+    move = Move(
+        source=source,
+        options={"bootstrap_servers": target.bootstrap},
+        topology=topology_of(TEXT),
+        text=TEXT,
+        is_with_history=is_with_history,
+    )
+    return asyncio.run(move_all(move, agree))
+
+
+def test_what_others_write_meanwhile_is_still_to_be_read(target: Place, source: Path) -> None:
+    assert carry_beside(target, source, is_with_history=False).is_carried
+    found = copy(target.bootstrap, ["raw-alerts"])
+    starts = committed(target.bootstrap, topology_of(TEXT))
+    early = [r for r in found.of("raw-alerts") if r.key == "Early"]
+    assert [r.offset >= starts["intake", "raw-alerts", r.partition] for r in early] == [True]
+    assert len(list(found.of("raw-alerts"))) == 4
+
+
+def test_history_is_not_mixed_with_what_others_write(target: Place, source: Path) -> None:
+    with pytest.raises(Busy, match="somebody else writes to raw-alerts"):
+        carry_beside(target, source, is_with_history=True)
+    assert not control(target).applied
 
 
 def test_what_an_interrupted_run_left_is_finished_or_made_anew(

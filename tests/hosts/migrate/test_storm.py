@@ -60,7 +60,7 @@ def test_a_storm_goes_on_where_it_was(place: Place, loop: Loop, tmp_path: Path) 
     text = storm_text(app="storm", defaults=defaults)
     topology = topology_of(text)
     storm = asyncio.run(moments(topology, START_MS))
-    half = len(storm) // 2
+    half = len(storm) * 3 // 4
 
     stayed = OnDisk(tmp_path / "stayed", text, answer)
     moved = OnDisk(tmp_path / "moved", text, answer)
