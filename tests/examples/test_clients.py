@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -97,9 +96,6 @@ def test_what_is_committed_is_read_in_go(site: Site, go: Path) -> None:
     assert (alert["status"], alert["value"], alert["threshold"]) == ("firing", 0.5, None)
 
 
-@pytest.mark.skipif(
-    find_spec("cramjam") is None, reason="cramjam is not installed: Go's client writes snappy"
-)
 def test_an_alert_written_in_go_becomes_an_alert(site: Site, go: Path) -> None:
     name = f"A{uuid4().hex[:12]}"
     place = run(go, "produce", site.bootstrap, name).strip()
