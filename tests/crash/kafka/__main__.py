@@ -70,7 +70,8 @@ def mutants(names: list[str]) -> bool:
         tried = [pool.submit(_try, script) for script in chosen]
         if not names or LEASE in names:
             tried.append(pool.submit(_try_lease))
-        return all([one.result() for one in tried])
+        outcomes = [one.result() for one in tried]
+    return all(outcomes)
 
 
 def _try_lease() -> bool:

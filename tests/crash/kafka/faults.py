@@ -85,6 +85,8 @@ class Faults:
             case "stall":
                 self._world.proxies.stall(*SIDES[step.what], client=f"{name}/")
                 self._later(step.for_s, lambda: self._world.proxies.resume(f"{name}/"))
+            case "full":
+                self._fill(step)
             case "jump":
                 self._jump(name, step)
             case _:
@@ -142,6 +144,15 @@ class Faults:
             node.stop()
         self._pause.wait(step.for_s)
         node.resume()
+
+    def _fill(self, step: Step) -> None:
+        """No byte is left on the workers' disk for a while."""
+        disk = self._world.disk
+        if disk is None:
+            self.missed.append(step.kind)
+            return
+        disk.fill()
+        self._later(step.for_s, disk.free)
 
     def _jump(self, name: str, step: Step) -> None:
         """The wall clock of one worker goes to and fro while it runs."""

@@ -185,6 +185,7 @@ def run(plan: Plan, folder: Path, say: Callable[[str], None] = say) -> Outcome:
         nodes=plan.nodes,
         partitions=plan.partitions,
         session_timeout_ms=plan.session_timeout_ms,
+        disk_of=plan.workers if plan.numbers.full_disks else 0,
     ) as world:
         watching = world.watch()
         for number in range(plan.workers):

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from pipeline.simulate.kafka import Listener, Node, Quorum
 from tests.crash.kafka.crew import Crew, Member
+from tests.crash.kafka.disk import SmallDisk
 from tests.crash.kafka.feed import Feed
 from tests.crash.kafka.proxy import Proxies
 from tests.crash.kafka.reading import Broker, Watching
@@ -32,7 +33,9 @@ class World:
         nodes: int = 1,
         partitions: int = 4,
         session_timeout_ms: int = 6_000,
+        disk_of: int = 0,
     ) -> None:
+        """`disk_of` workers share a small disk of their own (0: they have the machine's)."""
         self.folder = folder
         self.partitions = partitions
         self.session_timeout_ms = session_timeout_ms
@@ -51,6 +54,9 @@ class World:
         self.worker_bootstrap = ",".join(f"127.0.0.1:{port}" for _, port in listening)
         self.crew = Crew(folder)
         self.feed: Feed | None = None
+        self.disk: SmallDisk | None = None
+        if disk_of and SmallDisk.is_possible():
+            self.disk = SmallDisk(folder / "slots", disk_of)
 
     def __enter__(self) -> Self:
         try:
@@ -66,6 +72,8 @@ class World:
         if self.feed is not None:
             self.feed.end()
         self.crew.end()
+        if self.disk is not None:
+            self.disk.close()
         self.proxies.close()
         self._cluster.close()
 
