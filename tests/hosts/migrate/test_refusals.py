@@ -65,7 +65,7 @@ def member(bootstrap: str, group: str, topic: str) -> Iterator[None]:
     consumer.close()
 
 
-def refused(outcome: Outcome, *texts: str) -> None:
+def check_refused(outcome: Outcome, *texts: str) -> None:
     """It was not carried, and each text stands in some refusal."""
     assert not outcome.is_carried
     for text in texts:
@@ -82,12 +82,12 @@ def test_a_folder_in_use_is_refused(place: Place, source: Path) -> None:
 
 def test_topics_that_are_not_as_declared_are_named(target: Place, source: Path) -> None:
     other = text_of(partitions=4)
-    refused(migrate(source, target.bootstrap, other), "run `tocsin topology apply`")
+    check_refused(migrate(source, target.bootstrap, other), "run `tocsin topology apply`")
 
 
 def test_a_target_with_records_is_refused(target: Place, source: Path) -> None:
     Feeding(target.bootstrap).write([alert("Other", "other")], 1)
-    refused(migrate(source, target.bootstrap, TEXT), "there are records on raw-alerts")
+    check_refused(migrate(source, target.bootstrap, TEXT), "there are records on raw-alerts")
     assert not control(target).migrating
 
 
@@ -96,14 +96,14 @@ def test_a_target_with_offsets_is_refused(target: Place, source: Path) -> None:
     moved = ConsumerGroupTopicPartitions("shop-decide", [TopicPartition("alerts", 1, 0)])
     (future,) = admin.alter_consumer_group_offsets([moved]).values()
     future.result(30)
-    refused(migrate(source, target.bootstrap, TEXT), "offsets are committed for shop-decide")
+    check_refused(migrate(source, target.bootstrap, TEXT), "offsets are committed for shop-decide")
     (gone,) = admin.delete_consumer_groups(["shop-decide"]).values()
     gone.result(30)
 
 
 def test_a_worker_on_the_target_is_refused(target: Place, source: Path) -> None:
     with member(target.bootstrap, "shop-decide", "alerts"):
-        refused(migrate(source, target.bootstrap, TEXT), "workers are in shop-decide")
+        check_refused(migrate(source, target.bootstrap, TEXT), "workers are in shop-decide")
         assert not control(target).migrating
 
 
@@ -127,7 +127,7 @@ def test_offsets_are_not_taken_while_a_worker_is_there(target: Place) -> None:
 
 def test_other_scopes_are_refused_while_incidents_are_open(target: Place, source: Path) -> None:
     other = text_of(scope="[environment]")
-    refused(migrate(source, target.bootstrap, other), "6 incidents are open")
+    check_refused(migrate(source, target.bootstrap, other), "6 incidents are open")
 
 
 def test_other_scopes_are_taken_where_nothing_is_open(target: Place, tmp_path: Path) -> None:
@@ -191,7 +191,7 @@ def test_what_an_interrupted_run_left_is_finished_or_made_anew(
     driver.append([alert("Later", "later")])
     rows = driver.rows()
     driver.close()
-    refused(migrate(source, target.bootstrap, TEXT), "the source has gone on", "--start-over")
+    check_refused(migrate(source, target.bootstrap, TEXT), "the source has gone on", "--start-over")
     move = Move(
         source=source,
         options={"bootstrap_servers": target.bootstrap},
