@@ -38,6 +38,14 @@ class Setting(Struct, frozen=True, kw_only=True):
     request_bytes_max: int = 48 * 2**20
     """The largest record that is written: a dead letter holds a whole record that failed."""
 
+    def __repr__(self) -> str:
+        """Without the options: a password may be among them."""
+        return f"Setting(app={self.app!r}, slot_id={self.slot_id!r}, folder={str(self.folder)!r})"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        """As `__repr__`, for tracebacks that show variables."""
+        return [("app", self.app), ("slot_id", self.slot_id), ("folder", str(self.folder))]
+
     def group(self, agent: str) -> str:
         """The consumer group of an agent, which is also the id of its Faust App."""
         return f"{self.app}-{agent}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
+from math import isfinite
 from typing import Any, Final
 
 import structlog
@@ -81,9 +82,11 @@ class Worker:
         started = asyncio.gather(*(app.start() for app in self.apps.values()))
         waited: list[asyncio.Future[Any]] = [self.ended, started]
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
-        self._touching = asyncio.create_task(self._touch())
         if self.ended.done():
             self.ended.result()
+        started.result()
+        self._touching = asyncio.create_task(self._touch())
+        self._touching.add_done_callback(self._touched)
 
     async def settle(self, within_s: float) -> bool:
         """Wait until what receivers answered is committed; whether that was so in time."""
@@ -132,15 +135,18 @@ class Worker:
         return self.setting.session_timeout_ms / 1_000 - (time.monotonic() - heard_at_s)
 
     def lag(self) -> dict[str, int]:
-        """At most so many records that each task has yet to read."""
-        return {
-            hosted.task.name: sum(
+        """At most so many records that each task has yet to read; a task of which that is not
+        known, as in a rebalance, is left out.
+        """
+        found = {
+            hosted.task.name: [
                 app.consumer._thread.lag((topic, number), following)  # type: ignore[attr-defined]  # noqa: SLF001
                 for topic, following in hosted.following.items()
-            )
+            ]
             for app in self.apps.values()
             for number, hosted in app.epochs.tasks.items()
         }
+        return {task: sum(lags) for task, lags in found.items() if None not in lags}
 
     def next_due_ms(self) -> int:
         """When the next wake of any task is due."""
@@ -157,7 +163,8 @@ class Worker:
             found.append("a part of the worker has ended")
         if not self._reader.is_current:
             behind_s = max(self._reader.lags_s().values())
-            found.append(f"silences, services or changes are {behind_s:.0f} s behind")
+            how = f"{behind_s:.0f} s behind" if isfinite(behind_s) else "not read yet"
+            found.append(f"silences, services or changes are {how}")
         return found
 
     def prepare(self) -> None:
@@ -195,6 +202,10 @@ class Worker:
             for app in self.apps.values():
                 async with app.epochs.paused():
                     app.tables.recovery.touch()  # type: ignore[attr-defined]
+
+    def _touched(self, touching: asyncio.Task[None]) -> None:
+        if not touching.cancelled() and (error := touching.exception()) is not None:
+            self.fail(error)
 
     def _new_standbys(self) -> Standbys | None:
         if not self.setting.standbys:

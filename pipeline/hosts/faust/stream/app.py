@@ -2,11 +2,13 @@
 
 Overrides of faust.app.base.App (0.15.3): `_new_transport` and `_new_producer_transport` (ours),
 `BootStrategy` (no leader election, no replies, no web server), `_on_agent_error` (an agent never
-raises; if it does, the worker ends), `_stop_consumer` (the open epoch ends first), `crash`.
+raises; if it does, the worker ends), `_stop_consumer` (the open epoch ends first), `_crash` (mode
+notes that a service has crashed and leaves it at that).
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable
 from typing import Any, Final, Protocol
 
@@ -107,6 +109,7 @@ class AgentApp(faust.App):
         self.definition = definition
         self.setting = setting
         self.shared = shared
+        self._main = asyncio.get_running_loop()
         super().__init__(
             setting.group(definition.name),
             broker=BROKER,
@@ -127,14 +130,20 @@ class AgentApp(faust.App):
         declare(self, definition)
 
     def fail(self, error: BaseException) -> None:
-        """End the process: what is not committed is taken over by the next start."""
+        """End the process: what is not committed is taken over by the next start. Any thread may
+        say so.
+        """
+        self._main.call_soon_threadsafe(self._fail, error)
+
+    def _fail(self, error: BaseException) -> None:
         self.epochs.halt()
         self.shared.fail(error)
 
-    async def crash(self, reason: BaseException) -> None:
-        """A service of this App has crashed, the consumer's thread among them."""
-        self.fail(reason)
-        await super().crash(reason)
+    def _crash(self, reason: BaseException) -> None:
+        is_news = not self.should_stop
+        super()._crash(reason)
+        if is_news:
+            self.fail(reason)
 
     async def _on_agent_error(self, agent: Any, exc: BaseException) -> None:
         self.fail(exc)

@@ -7,8 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 from typing import Any, Final
 
+from pipeline.domain.errors import StoreError
 from pipeline.domain.record import Record
-from pipeline.hosts.faust.stream.hosted import Batch, Hosted, position
+from pipeline.engine.agent import RESULTS
+from pipeline.hosts.faust.stream.hosted import Batch, Budget, Hosted, position
 from pipeline.hosts.faust.stream.records import read
 
 EPOCH_RECORDS_MAX: Final = 2_000
@@ -18,6 +20,11 @@ EPOCH_CPU_US: Final = 50_000
 
 EPOCH_RECORDS_MIN: Final = 50
 
+EPOCH_CPU_US_MAX: Final = 250_000
+"""Tasks whose turn would come later wait for the next epoch: after an outage each of a hundred may
+have a thousand wakes due, and all of them at once would outlast the time of an epoch each time.
+"""
+
 
 class Fetched:
     """What waits per partition and topic. Bounded by one fetch: no other is begun before."""
@@ -25,6 +32,7 @@ class Fetched:
     def __init__(self) -> None:
         self._waiting: dict[int, dict[str, deque[Any]]] = {}
         self.us_per_record = 25.0
+        self._next: int | None = None
 
     def __bool__(self) -> bool:
         return bool(self._waiting)
@@ -46,18 +54,34 @@ class Fetched:
         """Forget all: the partitions are read again from what is committed."""
         self._waiting.clear()
 
+    def put_back(self, batches: Sequence[Batch]) -> list[Batch]:
+        """Keep what the postponed ones would have read; gives the others. Who had to wait comes
+        first in the next epoch.
+        """
+        ran = [batch for batch in batches if not batch.is_postponed]
+        self._next = None
+        for batch in batches[::-1] if len(ran) < len(batches) else ():
+            if batch.is_postponed:
+                self._next = batch.hosted.partition
+                for record in reversed(batch.records):
+                    if record.topic != RESULTS:  # a task keeps its results until they are committed
+                        topics = self._waiting.setdefault(record.partition, {})
+                        topics.setdefault(record.topic, deque()).appendleft(record)
+        return ran
+
     def learn(self, batches: Iterable[Batch]) -> None:
         """Remember what records cost."""
         for batch in batches:
-            if batch.records:
+            if batch.records and not batch.is_postponed:
                 us = batch.cpu_us / len(batch.records)
                 self.us_per_record += 0.2 * (us - self.us_per_record)
 
     def cut(self, tasks: Mapping[int, Hosted], now_ms: int) -> list[Batch]:
         """The batches of one epoch: one for each task with records, results or a due wake."""
-        limit, size_bytes = self.limit, EPOCH_BYTES_MAX
+        limit, size_bytes, budget = self.limit, EPOCH_BYTES_MAX, Budget(EPOCH_CPU_US_MAX)
         batches = []
-        for partition, hosted in tasks.items():
+        for partition in self._in_turn(tasks):
+            hosted = tasks[partition]
             advice = hosted.advice()
             is_due = hosted.task.next_due_ms <= now_ms
             allowed = limit if advice.kind == "batch" else int(not is_due)
@@ -73,8 +97,13 @@ class Fetched:
                 kind = advice.kind
                 if kind == "bury" and [position(one) for one in records] != [advice.event]:
                     kind = "single"
-                batches.append(Batch(hosted, records, now_ms, kind))
+                batches.append(Batch(hosted, records, now_ms, kind, budget))
         return batches
+
+    def _in_turn(self, tasks: Mapping[int, Hosted]) -> list[int]:
+        numbers = list(tasks)
+        first = 0 if self._next is None or self._next not in tasks else numbers.index(self._next)
+        return numbers[first:] + numbers[:first]
 
     def _take(
         self, partition: int, hosted: Hosted, limit: int, size_bytes_max: int
@@ -89,10 +118,17 @@ class Fetched:
             return records, size_bytes
         for topic in reversed(list(hosted.task.agent.reads)):
             waiting = topics.get(topic)
+            if waiting and waiting[0].offset < hosted.following[topic]:
+                raise StoreError(
+                    f"{topic}-{partition} gives offset {waiting[0].offset}, and {hosted.task.name}"
+                    f" has read it up to {hosted.following[topic]}: the topic was cut off or made"
+                    " anew. To read it from its start, remove the agent's changelog topic too (the"
+                    " state is lost then)"
+                )
             while waiting and len(records) < limit and size_bytes < size_bytes_max:
                 raw = waiting.popleft()
                 size_bytes += len(raw.value or b"")
-                records.append(read(raw))
+                records.append(raw if type(raw) is Record else read(raw))
             if waiting is not None and not waiting:
                 del topics[topic]
         if not topics:

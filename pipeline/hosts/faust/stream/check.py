@@ -46,6 +46,8 @@ FAUST: Final = Part(
         f"{_DRIVER}:AIOKafkaConsumerThread._create_worker_consumer": "self transport",
         f"{_DRIVER}:Consumer._new_consumer_thread": "self",
         f"{_DRIVER}:Consumer.verify_event_path": "self now tp",
+        f"{_CONSUMER}.close": "self",
+        f"{_DRIVER}:ConsumerRebalanceListener.on_partitions_assigned": "self assigned",
         f"{_DRIVER}:ConsumerRebalanceListener.on_partitions_revoked": "self revoked",
         f"{_DRIVER}:Producer.flush": "self",
         f"{_DRIVER}:Producer.on_start": "self",
@@ -74,9 +76,10 @@ FAUST: Final = Part(
 MODE: Final = Part(
     "mode-streaming",
     "0.7.1",
-    {"mode.services:Service.crash": "self reason"},
+    {"mode.services:Service._crash": "self reason"},
     {
         "mode.services:Service.add_async_context": "context",
+        "mode.services:Service.task": "fun",
         "mode.threads:QueueServiceThread.call_thread": "fun args kwargs",
     },
 )

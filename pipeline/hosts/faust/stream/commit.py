@@ -80,15 +80,16 @@ class Committer:
             batch.committed()
         reached("written")
 
-    async def rewind(self) -> int:
-        """Seek every partition to what is committed."""
+    async def rewind(self, number: int) -> int:
+        """Seek every partition to what is committed, unless a rebalance has begun."""
         tasks = self._app.epochs.tasks
         return await self._thread.seek_all(
             {
                 (topic, partition): offset
                 for partition, hosted in tasks.items()
                 for topic, offset in hosted.following.items()
-            }
+            },
+            number,
         )
 
     def prepare(self) -> None:

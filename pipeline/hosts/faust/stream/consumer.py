@@ -9,20 +9,27 @@ Overrides of faust.transport.drivers.aiokafka and faust.transport.consumer (0.15
 * `Consumer._new_consumer_thread`, `AIOKafkaConsumerThread._create_worker_consumer` — a consumer
   that commits with its generation, and is known by its slot.
 * `Consumer.verify_event_path` — it looks at acknowledgements that an epoch replaces.
+* `Consumer.close` — Faust closes the client from another thread than its own, when a rebalance
+  meets the end of the process.
+* `ConsumerRebalanceListener` — aiokafka logs what a rebalance raises, and goes on with nobody at
+  work.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from typing import Any, Final, cast
 
 from aiokafka import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
 from faust.types.tuples import ConsumerMessage
+from mode import Service
 
 from pipeline.hosts.faust.client.coordinators import Member
+from pipeline.hosts.faust.client.errors import Fenced, Late
 from pipeline.hosts.faust.client.group import EpochConsumer
 from pipeline.hosts.faust.stream.hosted import Batch
 
@@ -39,6 +46,9 @@ Offsets = Mapping[Place, tuple[int, str]]
 FETCH_WAIT_MS: Final = 500
 FETCH_MIN_BYTES: Final = 1
 
+WATCH_EVERY_S: Final = 1.0
+"""So often somebody looks whether the membership is lost, or its thread dead."""
+
 
 class RebalanceListener(driver.ConsumerRebalanceListener):
     """Numbers assignments: what was fetched before a rebalance is told from what came after."""
@@ -46,7 +56,18 @@ class RebalanceListener(driver.ConsumerRebalanceListener):
     def on_partitions_revoked(self, revoked: Any) -> Any:
         """The number changes first, in the consumer's thread, before anything may wait."""
         cast("ConsumerThread", self._thread).number += 1
-        return super().on_partitions_revoked(revoked)
+        return self._or_fail(super().on_partitions_revoked(revoked))
+
+    async def on_partitions_assigned(self, assigned: Any) -> None:
+        """Begin the takeover."""
+        await self._or_fail(super().on_partitions_assigned(assigned))
+
+    async def _or_fail(self, step: Awaitable[Any]) -> None:
+        try:
+            await step
+        except Exception as error:
+            cast("Any", self._thread.app).fail(error)
+            raise
 
 
 class ConsumerThread(driver.AIOKafkaConsumerThread):
@@ -100,11 +121,15 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         # Nothing is awaited between the fetcher's last act and this line.
         return self.number, records
 
-    async def seek_all(self, offsets: Mapping[tuple[str, int], int]) -> int:
-        """Seek, and give the number that counts from now on."""
-        return cast("int", await self.call_thread(self._seek_all, offsets))
+    async def seek_all(self, offsets: Mapping[tuple[str, int], int], number: int) -> int:
+        """Seek, and give the number that counts from now on. Where `number` is no longer the one
+        that counts, a rebalance has begun: then nothing is done, and it is given back.
+        """
+        return cast("int", await self.call_thread(self._seek_all, offsets, number))
 
-    async def _seek_all(self, offsets: Mapping[tuple[str, int], int]) -> int:
+    async def _seek_all(self, offsets: Mapping[tuple[str, int], int], number: int) -> int:
+        if self.number != number:
+            return number
         for (topic, partition), offset in offsets.items():
             self.client.seek(TopicPartition(topic, partition), offset)
         self.number += 1
@@ -125,18 +150,47 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         )
         return {(place.topic, place.partition): offset for place, offset in found.items()}
 
-    def lag(self, place: Place, following: int) -> int:
-        """At most so many records of a partition are committed and not read by any epoch yet.
+    def lag(self, place: Place, following: int) -> int | None:
+        """At most so many records of a partition are committed and not read by any epoch yet;
+        None where that is not known, as in a rebalance.
 
         Transactions leave holes between offsets, so this is not exact until it is 0.
         """
-        consumer, partition = self.client, TopicPartition(*place)
-        end: int | None = consumer.last_stable_offset(partition)
-        state = consumer._subscription.subscription.assignment.state_value(partition)  # noqa: SLF001
-        if end is None or not state.has_valid_position:
-            return 0
+        subscription = self.client._subscription.subscription  # noqa: SLF001
+        assignment = None if subscription is None else subscription.assignment
+        state = None if assignment is None else assignment.state_value(TopicPartition(*place))
+        if state is None or state.lso is None or not state.has_valid_position:
+            return None
+        end: int = state.lso
         position: int = state.position
         return max(0, end - max(following, position))
+
+    async def check(self) -> None:
+        """Raises what has ended the membership, Fenced where the thread has ended, and Late where
+        it stands still.
+        """
+        looked: Future[None] = Future()
+        try:
+            self.thread_loop.call_soon_threadsafe(self._look, looked)
+        except RuntimeError:
+            raise Fenced("the thread of the consumer has ended") from None
+        session_s = cast("Any", self.app).setting.session_timeout_ms / 1_000
+        try:
+            async with asyncio.timeout(session_s):
+                await asyncio.wrap_future(looked)
+        except TimeoutError:
+            raise Late(f"the thread of the consumer stands still for {session_s:g} s") from None
+
+    def _look(self, looked: Future[None]) -> None:
+        if not looked.set_running_or_notify_cancel():
+            return
+        try:
+            if self._consumer is not None:
+                self.client.check()
+        except BaseException as error:  # noqa: BLE001  (whoever asks is told)
+            looked.set_exception(error)
+        else:
+            looked.set_result(None)
 
     async def leave(self) -> None:
         """Leave the group, so that others get the partitions at once."""
@@ -166,6 +220,18 @@ class Consumer(driver.Consumer):
             raise
         except BaseException as error:  # noqa: BLE001  (crash only: the worker ends)
             app.fail(error)
+
+    @Service.task
+    async def _watch(self) -> None:
+        """While a rebalance runs no epoch does, and nobody else would notice such an end. The App
+        is told directly: mode trips over the closed event loop of a thread that has ended.
+        """
+        try:
+            while not self.should_stop:
+                await self._thread.check()
+                await self.sleep(WATCH_EVERY_S)
+        except Exception as error:  # noqa: BLE001  (crash only: the worker ends)
+            cast("Any", self.app).fail(error)
 
     async def deliver(self, batches: Sequence[Batch]) -> None:
         """Give the batches to the agent as messages; return when all are acknowledged."""
@@ -214,6 +280,9 @@ class Consumer(driver.Consumer):
 
     async def perform_seek(self) -> None:
         """Nothing: a takeover seeks to the offsets that it fetched before it restored."""
+
+    def close(self) -> None:
+        """Nothing: the consumer's thread closes it when it stops."""
 
     def verify_event_path(self, now: float, tp: TP) -> None:
         """Nothing: it complains of acknowledgements that epochs do not leave behind."""

@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, Final, Protocol
+
+import structlog
 
 from pipeline.domain.call import CallResult
 from pipeline.engine import Effects
-from pipeline.hosts.faust.client.errors import Abortable, Fenced, StaleGeneration
+from pipeline.hosts.faust.client.errors import Abortable, Fenced, Late, StaleGeneration
 from pipeline.hosts.faust.points import reached
 from pipeline.hosts.faust.stream.batches import Fetched
 from pipeline.hosts.faust.stream.hosted import Batch, Hosted
@@ -25,6 +27,15 @@ IDLE_S: Final = 0.5
 
 FETCH_S: Final = 0.4
 """How long a fetch waits for records; the loop itself may go on meanwhile."""
+
+ABORTS_MAX: Final = 20
+"""So many epochs in a row may be aborted, 15 s of them; then the process ends and says why."""
+
+PAUSE_S_MIN: Final = 0.02
+PAUSE_S_MAX: Final = 1.0
+"""Between two aborts, doubled each time."""
+
+_log: Final = structlog.get_logger("tocsin.epochs")
 
 
 class Ports(Protocol):
@@ -48,8 +59,10 @@ class Ports(Protocol):
         """
         ...
 
-    async def rewind(self) -> int:
-        """Go back to what is committed; the new assignment number."""
+    async def rewind(self, number: int) -> int:
+        """Go back to what is committed; the new assignment number. Where a rebalance has begun
+        since this one it stays where it is, and gives the old.
+        """
         ...
 
     def prepare(self) -> None:
@@ -70,6 +83,7 @@ class Epochs:
         self._fetch: asyncio.Task[tuple[int, Mapping[Any, Sequence[Any]]]] | None = None
         self._number = -1
         self._takeover_until_s: float | None = None
+        self._aborts = 0
         self._lock = asyncio.Lock()
         self._flow = asyncio.Event()
         self._nudge = asyncio.Event()
@@ -126,27 +140,28 @@ class Epochs:
                     self._fetched.clear()
 
     async def _wait_for_flow(self) -> None:
-        try:
-            async with asyncio.timeout_at(self._takeover_until_s):
-                await self._flow.wait()
-        except TimeoutError:
-            raise Fenced(
-                "the group went on without this worker, and asked it for nothing"
-            ) from None
+        clock = asyncio.get_running_loop().time
+        while not self._flow.is_set():
+            # A takeover that begins takes the limit away, however long it is going to be.
+            if self._takeover_until_s is not None and clock() > self._takeover_until_s:
+                raise Fenced("the group went on without this worker, and asked it for nothing")
+            with suppress(TimeoutError):
+                async with asyncio.timeout(IDLE_S):
+                    await self._flow.wait()
 
     def _may_run(self) -> bool:
         """Nothing is delivered while a rebalance runs: its first act is a new number."""
         return self._flow.is_set() and self._ports.assignment_number() == self._number
 
     async def _wait_for_work(self) -> None:
+        if self._aborts:
+            await asyncio.sleep(min(PAUSE_S_MIN * 2**self._aborts, PAUSE_S_MAX))
         self._begin_fetch()
         if not self._has_work():
             pause_s = min(IDLE_S, (self.next_due_ms() - self._now_ms()) / 1_000)
-            try:
+            with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, pause_s)):
                     await self._nudge.wait()
-            except TimeoutError:
-                pass
         self._nudge.clear()
         if self._fetch is not None and self._fetch.done():
             number, records = self._fetch.result()
@@ -176,16 +191,34 @@ class Epochs:
         if not batches:
             return
         try:
-            async with asyncio.timeout(self._timeout_s):
-                await self._run_and_commit(batches)
+            await self._in_time(batches)
+            self._aborts = 0
         except StaleGeneration:
             self._give_up(batches)
             self._flow.clear()  # the group goes on without us until we join again
             self._takeover_until_s = asyncio.get_running_loop().time() + 2 * self._timeout_s
-        except Abortable:
+        except Abortable as error:
+            self._aborts += 1
+            if self._aborts > ABORTS_MAX:
+                raise
+            _log.warning("an epoch was aborted and is run again", why=str(error))
             self._give_up(batches)
-            self._number = await self._ports.rewind()
+            self._number = await self._ports.rewind(self._number)
         self._fetched.learn(batches)
+
+    async def _in_time(self, batches: list[Batch]) -> None:
+        limit = asyncio.timeout(self._timeout_s)
+        try:
+            async with limit:
+                await self._run_and_commit(batches)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise Late(
+                f"an epoch of {sum(len(batch.records) for batch in batches)} records was not"
+                f" committed within {self._timeout_s:g} s: the brokers, or this machine, are too"
+                " slow for it"
+            ) from None
 
     def _give_up(self, batches: list[Batch]) -> None:
         for batch in batches:
@@ -194,6 +227,7 @@ class Epochs:
 
     async def _run_and_commit(self, batches: list[Batch]) -> None:
         await self._ports.deliver(batches)
+        batches = self._fetched.put_back(batches)
         done = [batch for batch in batches if batch.has_effects]
         reached("state-changed")
         for batch in batches:

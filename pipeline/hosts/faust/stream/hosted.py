@@ -95,8 +95,21 @@ def position(record: Record) -> str:
     return f"{record.topic}:{record.partition}:{record.offset}"
 
 
+class Budget:
+    """The CPU time that the batches of one epoch share."""
+
+    __slots__ = ("left_us",)
+
+    def __init__(self, cpu_us: float) -> None:
+        self.left_us = cpu_us
+
+
 class Batch:
-    """What one task runs as its next epoch; it travels through Faust as one message."""
+    """What one task runs as its next epoch; it travels through Faust as one message.
+
+    `records` are results first, then what was read. Where the epoch's `budget` is used up when
+    its turn comes, it does not run and `is_postponed`.
+    """
 
     def __init__(
         self,
@@ -104,11 +117,14 @@ class Batch:
         records: Sequence[Record],
         now_ms: int,
         kind: Literal["batch", "single", "bury"] = "batch",
+        budget: Budget | None = None,
     ) -> None:
         self.hosted = hosted
         self.records = records
         self.now_ms = now_ms
         self.kind = kind
+        self.budget = budget
+        self.is_postponed = False
         self.outcome: Effects | BaseException | None = None
         self.cpu_us = 0.0
 
@@ -116,8 +132,14 @@ class Batch:
         """Run the task. What it raises is kept for the epoch: an agent that raises would be
         restarted by Faust, seconds later, with its message acknowledged.
         """
+        if self.budget is not None and self.budget.left_us <= 0:
+            self.is_postponed = True
+            return
         hosted, started_ns = self.hosted, time.thread_time_ns()
-        task, crashes = hosted.task, hosted.crashes
+        # Only a run that reads an event can die of one. Noted like it, a wake that ran well before
+        # it would have its crashes forgotten, and the process would die of it for ever.
+        reads = bool(self.records) and self.records[-1].topic != RESULTS
+        task, crashes = hosted.task, hosted.crashes if reads else None
         event = position(self.records[0]) if self.kind == "single" and self.records else ""
         if crashes is not None:
             crashes.begin(task.name, hosted.following, event)
@@ -132,6 +154,8 @@ class Batch:
         if crashes is not None:
             crashes.end(task.name)
         self.cpu_us = (time.thread_time_ns() - started_ns) / 1_000
+        if self.budget is not None:
+            self.budget.left_us -= self.cpu_us
 
     @property
     def ran(self) -> Effects:

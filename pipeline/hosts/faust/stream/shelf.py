@@ -23,6 +23,7 @@ from pipeline.hosts.faust.state.rocks import RocksStore
 from pipeline.hosts.faust.state.standby import Standbys
 from pipeline.hosts.faust.state.trust import Changelog
 from pipeline.hosts.faust.stream.hosted import TaskStore
+from pipeline.hosts.faust.stream.unbroken import unbroken
 
 STATE: Final = "state"
 """The folder of all stores in a slot's folder."""
@@ -54,24 +55,23 @@ class Shelf:
         self._now_ms = now_ms
         self._standbys = standbys
         self._stores: dict[int, TaskStore] = {}
+        self._whole: set[int] = set()
+        """Those that were brought to the end of their log, and are not being so now."""
         self._reader = BulkReader(setting.options)
         self._is_started = False
         self._told_at_s = 0.0
 
     async def restore(
         self, partitions: Collection[int], standbys: Collection[int]
-    ) -> dict[int, tuple[TaskStore, bool]]:
-        """The stores of these partitions, with all that is committed, and whether that changed
-        anything. Stores of other partitions are closed, or kept warm where they are `standbys`.
+    ) -> dict[int, TaskStore]:
+        """The stores of these partitions, with all that is committed. Stores of other partitions
+        are closed, or kept warm where they are `standbys`.
 
-        Raises StoreError where the log cannot be read to its end.
+        It may be cancelled at any moment, and called again. Raises StoreError where the log cannot
+        be read to its end.
         """
         for partition in [held for held in self._stores if held not in partitions]:
-            store = self._stores.pop(partition)
-            if self._standbys is not None and partition in standbys:
-                await self._standbys.give((self._topic, partition), store)
-            else:
-                store.close()
+            await unbroken(self._let_go(partition, is_warm=partition in standbys))
         if not partitions:
             return {}
         if not self._is_started:
@@ -81,11 +81,12 @@ class Shelf:
         return {partition: await self._one(partition, log) for partition, log in logs.items()}
 
     def touch(self) -> None:
-        """Note that every store holds all of its log: one that was quiet for long would be taken
-        for too old at its next start, and built anew.
+        """Note that stores hold all of their log: one that was quiet for long would be taken for
+        too old at its next start, and built anew. One that was not read to its end is as old as
+        it says.
         """
-        for store in self._stores.values():
-            store.touch(self._now_ms())
+        for partition in self._whole:
+            self._stores[partition].touch(self._now_ms())
 
     async def close(self) -> None:
         """Close every store; their changelog has all that is in them."""
@@ -94,21 +95,32 @@ class Shelf:
         for store in self._stores.values():
             store.close()
         self._stores.clear()
+        self._whole.clear()
         if self._is_started:
             await self._reader.stop()
 
-    async def _one(self, partition: int, log: Changelog) -> tuple[TaskStore, bool]:
-        place = (self._topic, partition)
+    async def _one(self, partition: int, log: Changelog) -> TaskStore:
+        self._whole.discard(partition)
         store = self._stores.get(partition)
-        is_new = store is None
         if store is None:
-            store = await self._taken(place) or open_store(
-                self._setting, place, log, self._now_ms()
-            )
-            self._stores[partition] = store
-        before = store.position
-        await restore(self._reader, place, store, self._now_ms(), self._tell)
-        return store, is_new or store.position != before
+            store = await unbroken(self._hold(partition, log))
+        await restore(self._reader, (self._topic, partition), store, self._now_ms(), self._tell)
+        self._whole.add(partition)
+        return store
+
+    async def _hold(self, partition: int, log: Changelog) -> TaskStore:
+        place = (self._topic, partition)
+        store = await self._taken(place) or open_store(self._setting, place, log, self._now_ms())
+        self._stores[partition] = store
+        return store
+
+    async def _let_go(self, partition: int, *, is_warm: bool) -> None:
+        self._whole.discard(partition)
+        store = self._stores.pop(partition)
+        if self._standbys is not None and is_warm:
+            await self._standbys.give((self._topic, partition), store)
+        else:
+            store.close()
 
     async def _taken(self, place: Place) -> TaskStore | None:
         """The store that a standby kept warm, if one did."""

@@ -58,12 +58,13 @@ class Takeover(Service):
         self, assigned: set[TP], revoked: set[TP], newly: set[TP], generation: int
     ) -> None:
         """Begin the takeover of what is assigned; the join does not wait for it."""
-        before = self._running
-        task = self._take_over_after(before, {(tp.topic, tp.partition) for tp in assigned})
+        before, number = self._running, self._thread.number
+        places = {(tp.topic, tp.partition) for tp in assigned}
+        task = self._take_over_after(before, places, number)
         self._running = asyncio.get_running_loop().create_task(task)
 
     def touch(self) -> None:
-        """Note that the stores of the tasks at hand are up to date. Call it now and then."""
+        """Note that the stores that are up to date are so. Call it now and then."""
         self._shelf.touch()
 
     async def on_stop(self) -> None:
@@ -73,17 +74,19 @@ class Takeover(Service):
             await asyncio.gather(self._running, return_exceptions=True)
         await self._shelf.close()
 
-    async def _take_over_after(self, before: asyncio.Task[None] | None, places: set[Place]) -> None:
+    async def _take_over_after(
+        self, before: asyncio.Task[None] | None, places: set[Place], number: int
+    ) -> None:
         if before is not None:
             await asyncio.gather(before, return_exceptions=True)
         try:
-            await self._take_over(places)
+            await self._take_over(places, number)
         except asyncio.CancelledError:
             raise
         except BaseException as error:  # noqa: BLE001  (crash only: the worker ends)
             self.app.fail(error)
 
-    async def _take_over(self, places: set[Place]) -> None:
+    async def _take_over(self, places: set[Place], number: int) -> None:
         app = self.app
         partitions = self._partitions(places)
         await app.committer.learn_partitions()
@@ -92,8 +95,8 @@ class Takeover(Service):
         standbys = {place.partition for place in app.assignor.assigned_standbys()}
         stores = await self._shelf.restore(partitions, standbys)
         held = {
-            partition: self._host(partition, store, is_changed, committed, first)
-            for partition, (store, is_changed) in stores.items()
+            partition: self._host(partition, store, committed, first)
+            for partition, store in stores.items()
         }
         self._held = held
         offsets = {
@@ -101,8 +104,7 @@ class Takeover(Service):
             for partition, hosted in held.items()
             for topic, offset in hosted.following.items()
         }
-        number = await self._thread.seek_all(offsets)
-        self._resume(held, number)
+        self._resume(held, await self._thread.seek_all(offsets, number))
         await app.shared.keep_warm(app.definition.name, standbys)
 
     def _resume(self, held: dict[int, Hosted], number: int) -> None:
@@ -158,14 +160,17 @@ class Takeover(Service):
         self,
         partition: int,
         store: TaskStore,
-        is_changed: bool,  # noqa: FBT001  (it comes with the store)
         committed: Mapping[Place, tuple[int, str]],
         first: Mapping[Place, int],
     ) -> Hosted:
         """The task with all that was committed for it, by whomever."""
         app = self.app
         before = self._held.get(partition)
-        if before is not None and before.store is store and not is_changed:
+        if (
+            before is not None
+            and before.store is store
+            and before.task.checkpoint == store.checkpoint()
+        ):
             hosted = before  # nobody else had it meanwhile: its cache and its results still count
         else:
             task = Task(app.definition, partition, store, app.shared.globals)

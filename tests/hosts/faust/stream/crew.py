@@ -138,10 +138,10 @@ class Crew:
         found = await asyncio.to_thread(read_all, self.bootstrap, self.out)
         return [decode(Seen, message.value()) for message in found]
 
-    async def wait_for(self, count: int) -> list[Seen]:
+    async def wait_for(self, count: int, *, deadline_s: float = 90) -> list[Seen]:
         """The outputs, as soon as there are so many."""
         found: list[Seen] = []
-        deadline = asyncio.get_running_loop().time() + 30
+        deadline = asyncio.get_running_loop().time() + deadline_s
         while len(found) < count:
             assert asyncio.get_running_loop().time() < deadline, f"{len(found)} of {count}"
             found = await self.outputs()
@@ -161,7 +161,7 @@ def is_exact(found: list[Seen]) -> bool:
     return all(counts == list(range(1, len(counts) + 1)) for counts in tallies(found).values())
 
 
-async def until_ended(worker: Worker) -> BaseException | None:
+async def until_ended(worker: Worker, *, deadline_s: float = 90) -> BaseException | None:
     """What a worker that ends on its own ended with."""
-    await wait_until_async(worker.ended.done, what="the worker ends", deadline_s=30)
+    await wait_until_async(worker.ended.done, what="the worker ends", deadline_s=deadline_s)
     return worker.ended.exception()
