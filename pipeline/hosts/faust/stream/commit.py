@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from pipeline.hosts.faust.client.errors import StaleGeneration
 from pipeline.hosts.faust.client.transactions import EpochProducer
 from pipeline.hosts.faust.points import reached
 from pipeline.hosts.faust.stream.consumer import Consumer, ConsumerThread
@@ -66,6 +67,9 @@ class Committer:
 
     async def commit(self, batches: Sequence[Batch]) -> None:
         """One transaction: outputs, changes, journal, offsets. Then the stores, each as a whole."""
+        if self._member.generation < 0:
+            # A group that is empty would take offsets of nobody in particular: no fence at all.
+            raise StaleGeneration(f"{self._app.conf.id} is in no generation of its group")
         outbound = self._writer.write([(batch.hosted.partition, batch.ran) for batch in batches])
         offsets = {
             (topic, batch.hosted.partition): offset

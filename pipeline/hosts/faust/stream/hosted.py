@@ -151,7 +151,8 @@ class Batch:
             )
         except BaseException as error:  # noqa: BLE001  (the epoch decides what it means)
             self.outcome = error
-        if crashes is not None:
+        # What takes all memory ends the process as surely as what kills it.
+        if crashes is not None and not isinstance(self.outcome, MemoryError):
             crashes.end(task.name)
         self.cpu_us = (time.thread_time_ns() - started_ns) / 1_000
         if self.budget is not None:

@@ -193,11 +193,14 @@ def _next_offset(
 
     Offsets and state are committed together. Where the group's offset is gone (brokers forget
     those of a group that was away for long), the state knows it; where both have one and they
-    differ, somebody moved one of them, and going on would lose or repeat alerts.
+    differ, somebody moved one of them, and going on would lose or repeat alerts. One difference is
+    nobody's: retention took records unread, and an epoch of wakes committed what is left.
     """
     by_group = committed.get((topic, partition), (-1, ""))[0]
     by_state = task.checkpoint.offsets.get(f"{topic}:{partition}", -1)
-    if by_group >= 0 and by_state >= 0 and by_group != by_state:
+    kept = first[topic, partition]
+    was_cut_off = by_state < by_group <= kept
+    if by_group >= 0 and by_state >= 0 and by_group != by_state and not was_cut_off:
         raise StoreError(
             f"{task.name} has read {topic} up to {by_state} by its state, and up to {by_group} by"
             " its group's committed offset: somebody moved the group's offsets, or the changelog"
@@ -205,7 +208,6 @@ def _next_offset(
             " (the state is lost then) and start again"
         )
     known = max(by_group, by_state)
-    kept = first[topic, partition]
     if known >= 0 and known < kept:
         _log.error(
             "records were deleted before they were read",
