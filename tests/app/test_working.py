@@ -122,6 +122,7 @@ async def test_an_end_that_hangs_is_cut_short(
     task = await running(worker, lambda: said, on_ready=lambda: said.append("ready"))
     os.kill(os.getpid(), signal.SIGTERM)
     await asyncio.wait_for(task, 10)
+    assert task.done()
 
 
 async def test_what_ends_a_part_ends_all(worker: Worker) -> None:

@@ -82,5 +82,5 @@ def test_a_worker_does_not_outlive_its_supervisor(environment: dict[str, str]) -
             children = Path(f"/proc/{supervisor.pid}/task/{supervisor.pid}/children")
             child = int(children.read_text("ascii").split()[0])
             supervisor.kill()
-        wait_until(lambda: not is_alive(child), what="the worker has ended", deadline_s=30)
+        assert wait_until(lambda: not is_alive(child), what="the worker has ended", deadline_s=30)
         talk.close()

@@ -55,7 +55,8 @@ class Ports:
         for place, some in found.items():
             self.at[place.partition] += len(some)
         if not found:
-            await asyncio.sleep(within_s)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.Event().wait(), within_s)
         return self.number, found
 
     async def deliver(self, batches: Sequence[Batch]) -> None:
