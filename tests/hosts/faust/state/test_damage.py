@@ -143,7 +143,7 @@ def test_a_full_disk_is_told_and_keeps_what_was_written(small_disk: Path) -> Non
     assert asides(folder) == []
     with pytest.raises(Busy, match="disk is full"):
         RocksStore.open(folder, LOG, NOW_MS).write_at(
-            {("t", "x"): os.urandom(10_000_000)}, Checkpoint(), position
+            {("t", "x"): os.urandom(80_000_000)}, Checkpoint(), position
         )
     subprocess.run(["mount", "-o", "remount,size=256m", str(small_disk)], check=True)
     again = RocksStore.open(folder, LOG, NOW_MS)
