@@ -22,6 +22,7 @@ from pipeline.engine import Agent, Effects
 from pipeline.engine import context as engine_context
 from pipeline.engine import task as engine_task
 from pipeline.hosts.clock import Clock
+from pipeline.hosts.faust.client.allocation import keep_freed_memory
 from pipeline.hosts.faust.setting import Setting
 from pipeline.hosts.faust.stream import batches
 from pipeline.hosts.faust.worker import Worker
@@ -114,6 +115,7 @@ async def run(job: Job) -> None:
 
 if __name__ == "__main__":
     given = Job.given()
+    keep_freed_memory()
     gc.freeze()
     gc.set_threshold(*GC_THRESHOLDS)
     uvloop.run(run(given))

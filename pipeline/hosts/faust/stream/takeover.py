@@ -173,7 +173,7 @@ class Takeover(Service):
         ):
             hosted = before  # nobody else had it meanwhile: its cache and its results still count
         else:
-            task = Task(app.definition, partition, store, app.shared.globals)
+            task = Task(app.definition, partition, store, app.shared.globals, decoded=("receipts",))
             hosted = Hosted(task, store, {}, app.shared.crashes)
         hosted.following = {
             topic: _next_offset(hosted.task, topic, partition, committed, first)
