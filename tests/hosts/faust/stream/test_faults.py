@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.codec import decode
 from pipeline.domain.errors import StoreError
 from pipeline.domain.raw import RawAlert
 from pipeline.domain.stage import Context
@@ -17,7 +18,7 @@ from pipeline.hosts.faust.client.errors import Fatal, Refused
 from pipeline.hosts.faust.state.rocks import RocksStore
 from pipeline.hosts.faust.worker import Worker
 from pipeline.simulate.kafka import Node
-from tests.hosts.faust.stream.crew import Crew, Tally, is_exact, until_ended
+from tests.hosts.faust.stream.crew import Crew, Seen, Tally, is_exact, until_ended
 from tests.hosts.faust.topics import drop_topic
 from tests.kafka import Broker, require_kafka
 from tests.wait import wait_until_async
@@ -105,10 +106,10 @@ async def test_a_hundred_thousand_wakes_due_at_once_come_once_each(
 
     def count(epochs: Any, _took_s: float) -> None:
         for effects in epochs:
-            outputs = [output.event for output in effects.outputs]
-            seen[0] += len(outputs)
-            woken[0] += sum(output.value == "woken" for output in outputs)
-            largest[0] = max(largest[0], sum(output.value == "woken" for output in outputs))
+            values = [decode(Seen, output.value or b"").value for output in effects.outputs]
+            seen[0] += len(values)
+            woken[0] += values.count("woken")
+            largest[0] = max(largest[0], values.count("woken"))
 
     worker.listeners.append(count)
     await worker.start()
