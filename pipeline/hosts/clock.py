@@ -10,19 +10,14 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from pipeline.hosts.steady import steady_ms
+
 JUMP_MS_MAX: Final = 60_000
 """A wall clock that leaves the monotonic one by more than this is reported, not followed."""
-
-# CLOCK_BOOTTIME counts the sleep of a laptop, so that waking up is no jump; macOS lacks it.
-_STEADY: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 def _wall_ms() -> int:
     return time.time_ns() // 1_000_000  # noqa: TID251  (this is the host's one clock)
-
-
-def _steady_ms() -> int:
-    return time.clock_gettime_ns(_STEADY) // 1_000_000
 
 
 class Clock:
@@ -32,7 +27,7 @@ class Clock:
     """
 
     def __init__(
-        self, wall_ms: Callable[[], int] = _wall_ms, steady_ms: Callable[[], int] = _steady_ms
+        self, wall_ms: Callable[[], int] = _wall_ms, steady_ms: Callable[[], int] = steady_ms
     ) -> None:
         self._wall_ms, self._steady_ms = wall_ms, steady_ms
         self._offset_ms = wall_ms() - steady_ms()
