@@ -19,7 +19,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import time
 from collections.abc import Iterable
 from typing import Any, Final
 
@@ -42,6 +41,7 @@ from pipeline.hosts.faust.client.offsets import (
     stable_offsets,
 )
 from pipeline.hosts.faust.client.requests import HEARTBEAT, LEAVE_GROUP
+from pipeline.hosts.steady import steady_s
 
 _log = logging.getLogger(__name__)
 _NO_GENERATION: Final = -1
@@ -63,7 +63,7 @@ class EpochCoordinator(GroupCoordinator):  # type: ignore[misc]
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         self.last_heartbeat_at_s = -math.inf
-        """When the last request was sent, on the monotonic clock, that proves our membership."""
+        """When the last request was sent, on the steady clock, that proves our membership."""
         self.lost: Fenced | None = None
         """Why this process has no place in the group any more, once it has none."""
         self._has_joined = False
@@ -72,7 +72,7 @@ class EpochCoordinator(GroupCoordinator):  # type: ignore[misc]
         super().__init__(*arguments, **options)
 
     async def _send_req(self, request: Any) -> Any:
-        sent_at_s = time.monotonic()
+        sent_at_s = steady_s()
         answer = await super()._send_req(request)
         code = getattr(answer, "error_code", 0)
         if code == Code.FENCED_INSTANCE_ID or (
@@ -89,7 +89,7 @@ class EpochCoordinator(GroupCoordinator):  # type: ignore[misc]
         return answer
 
     async def _do_heartbeat(self) -> bool:
-        asked_at_s = time.monotonic()
+        asked_at_s = steady_s()
         request = HEARTBEAT(self.group_id, self.generation, self.member_id, self._group_instance_id)
         try:
             answer = await self._send_req(request)
@@ -211,7 +211,7 @@ class EpochConsumer(AIOKafkaConsumer):  # type: ignore[misc]
 
     @property
     def last_heartbeat_at_s(self) -> float:
-        """When membership was last proven, on the monotonic clock: the lease of all that is ours.
+        """When membership was last proven, on the steady clock: the lease of all that is ours.
 
         It is the time at which the heartbeat was sent; -inf before the first join.
         """
