@@ -7,7 +7,6 @@ from what is committed. `ended` says so.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
@@ -27,6 +26,7 @@ from pipeline.hosts.faust.stream.app import AgentApp
 from pipeline.hosts.faust.stream.check import FAUST, MODE
 from pipeline.hosts.faust.stream.hosted import CrashBook
 from pipeline.hosts.faust.stream.shelf import open_store
+from pipeline.hosts.steady import steady_s
 
 Listener = Callable[[Sequence[Effects], float], None]
 """Called after each commit with its epochs and how long it took as a whole, in seconds."""
@@ -127,12 +127,12 @@ class Worker:
         self.apps[agent].epochs.inject(int(partition), result)
 
     def lease_s(self, agent: str) -> float:
-        """For how long this worker is sure to own the agent's tasks: a paused one wakes with a
-        lease that has run out. Negative where it has.
+        """For how long this worker is sure to own the agent's tasks: one that was paused, or
+        slept with its machine, wakes with a lease that has run out. Negative where it has.
         """
         app = self.apps[agent]
         heard_at_s: float = app.consumer._thread.client.last_heartbeat_at_s  # type: ignore[attr-defined]  # noqa: SLF001
-        return self.setting.session_timeout_ms / 1_000 - (time.monotonic() - heard_at_s)
+        return self.setting.session_timeout_ms / 1_000 - (steady_s() - heard_at_s)
 
     def lag(self) -> dict[str, int]:
         """At most so many records that each task has yet to read; a task of which that is not

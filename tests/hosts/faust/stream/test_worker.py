@@ -1,5 +1,6 @@
 """A worker on a real broker: exact over restarts, rebalances, poison and wakes."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -136,3 +137,20 @@ async def test_a_result_for_a_task_of_somebody_else_is_dropped(crew: Crew) -> No
     async with crew.working() as worker:
         worker.inject("tally-99", CallResult(key="x", attempt=1, took_ms=1))
         assert worker.lease_s("tally") > 0
+
+
+async def test_the_lease_runs_out_while_the_machine_sleeps(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = time.clock_gettime
+    async with crew.working() as worker:
+        before_s = worker.lease_s("tally")
+        monkeypatch.setattr(time, "clock_gettime", lambda clock: read(clock) + 3_600)
+        # Between these two lines no heartbeat can be sent and answered.
+        after_s = worker.lease_s("tally")
+        assert 0 < before_s <= worker.setting.session_timeout_ms / 1_000
+        assert after_s < -3_500
+        await wait_until_async(
+            lambda: worker.lease_s("tally") > 0, what="the next heartbeat is by the same clock"
+        )
+        assert worker.lease_s("tally") <= worker.setting.session_timeout_ms / 1_000
