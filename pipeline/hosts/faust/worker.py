@@ -7,7 +7,7 @@ from what is committed. `ended` says so.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
 from math import isfinite
 from typing import Any, Final
 
@@ -37,6 +37,9 @@ Watcher = Callable[[str, Mapping[str, Any]], None]
 TOUCH_EVERY_S: Final = 3_600.0
 """Stores say so often that they are up to date, also where nothing is written."""
 
+WATCH_EVERY_S: Final = 1.0
+"""So often it is looked whether the threads of globals and standbys run: nothing else may ask."""
+
 _log = structlog.get_logger("tocsin.worker")
 
 
@@ -61,7 +64,7 @@ class Worker:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.listeners: list[Listener] = []
         self.standbys = self._new_standbys()
-        self._touching: asyncio.Task[None] | None = None
+        self._duties: list[asyncio.Task[None]] = []
         self._warm: dict[str, list[Place]] = {}
         self._reader = GlobalReader(setting.options, list(setting.globals))
         self._watchers: dict[str, list[Watcher]] = {}
@@ -79,14 +82,14 @@ class Worker:
         self.prepare()
         if self.standbys is not None:
             await self.standbys.start()
+        self._take_on(self._watch())
         started = asyncio.gather(*(app.start() for app in self.apps.values()))
         waited: list[asyncio.Future[Any]] = [self.ended, started]
         await asyncio.wait(waited, return_when=asyncio.FIRST_COMPLETED)
         if self.ended.done():
             self.ended.result()
         started.result()
-        self._touching = asyncio.create_task(self._touch())
-        self._touching.add_done_callback(self._touched)
+        self._take_on(self._touch())
 
     async def settle(self, within_s: float) -> bool:
         """Wait until what receivers answered is committed; whether that was so in time."""
@@ -102,8 +105,8 @@ class Worker:
         """Let open epochs end. The partitions wait for the next process of this slot, or, if it
         `is_leaving`, go to the other workers at once.
         """
-        if self._touching is not None:
-            self._touching.cancel()
+        for duty in self._duties:
+            duty.cancel()
         for app in self.apps.values():
             async with app.epochs.quiet():
                 if is_leaving:
@@ -203,8 +206,21 @@ class Worker:
                 async with app.epochs.paused():
                     app.tables.recovery.touch()  # type: ignore[attr-defined]
 
-    def _touched(self, touching: asyncio.Task[None]) -> None:
-        if not touching.cancelled() and (error := touching.exception()) is not None:
+    async def _watch(self) -> None:
+        while True:
+            self._reader.check()
+            if self.standbys is not None:
+                self.standbys.check()
+            await asyncio.sleep(WATCH_EVERY_S)
+
+    def _take_on(self, duty: Coroutine[Any, Any, None]) -> None:
+        """Do it beside everything else until `stop`; what it raises ends the worker."""
+        task = asyncio.create_task(duty)
+        task.add_done_callback(self._ended_duty)
+        self._duties.append(task)
+
+    def _ended_duty(self, duty: asyncio.Task[None]) -> None:
+        if not duty.cancelled() and (error := duty.exception()) is not None:
             self.fail(error)
 
     def _new_standbys(self) -> Standbys | None:

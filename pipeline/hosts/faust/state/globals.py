@@ -50,9 +50,13 @@ class GlobalReader:
         """Read no further."""
         await self._loop.stop()
 
+    def check(self) -> None:
+        """Raises what ended the reading: crash only, so it ends the worker."""
+        self._loop.check()
+
     def drain(self) -> list[Record]:
         """What has come since the last call, by topic and offset: the newest record per key.
-        Raises what ended the reading, which ends the worker.
+        Raises what ended the reading.
         """
         self._loop.check()
         if not self._came:

@@ -31,6 +31,7 @@ class OwnLoop:
         self._error: BaseException | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._task: asyncio.Task[None] | None = None
+        self._is_stopping = False
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     async def start(self) -> None:
@@ -40,6 +41,7 @@ class OwnLoop:
 
     async def stop(self) -> None:
         """End it, and wait for its end."""
+        self._is_stopping = True
         if not self._thread.is_alive():
             return
         if self._loop is not None and self._task is not None:
@@ -47,9 +49,12 @@ class OwnLoop:
         await asyncio.to_thread(self._thread.join, STOP_WITHIN_S)
 
     def check(self) -> None:
-        """Raises what ended it, if anything did."""
+        """Raises what ended it, if anything but `stop` did after the start."""
         if self._error is not None:
             raise self._error
+        has_started = self._thread.ident is not None
+        if has_started and not self._is_stopping and not self._thread.is_alive():
+            raise RuntimeError(f"the thread of the {self._thread.name} has ended")
 
     async def call(self, coroutine: Coroutine[Any, Any, T]) -> T:
         """Run a coroutine there, from the event loop that this one is called in."""

@@ -90,6 +90,10 @@ class Standbys:
         """Close every store."""
         await self._loop.stop()
 
+    def check(self) -> None:
+        """Raises what ended the following: crash only, so it ends the worker."""
+        self._loop.check()
+
     async def follow(self, places: Iterable[Place]) -> list[Place]:
         """Keep these warm, and no others, from now on; gives those that are beyond the limit."""
         self._loop.check()

@@ -11,6 +11,8 @@ from pipeline.hosts.clock import Clock
 from pipeline.hosts.faust.client.errors import Fenced, Late, Refused
 from pipeline.hosts.faust.client.transactions import EpochProducer
 from pipeline.hosts.faust.setting import Setting
+from pipeline.hosts.faust.state.globals import GlobalReader
+from pipeline.hosts.faust.state.standby import Standbys
 from pipeline.hosts.faust.stream.consumer import ConsumerThread
 from pipeline.hosts.faust.stream.shelf import Shelf
 from pipeline.hosts.faust.worker import Worker
@@ -75,6 +77,36 @@ async def test_the_crash_of_any_service_ends_the_worker(crew: Crew) -> None:
     await worker.start()
     await worker.apps["tally"].topics.crash(RuntimeError("no topics any more"))
     assert "no topics any more" in str(await until_ended(worker, deadline_s=60))
+    await worker.stop()
+
+
+async def test_a_thread_of_standbys_that_died_ends_the_worker(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = new_worker(crew)
+    await worker.start()
+
+    async def broken(*_: Any) -> None:
+        raise RuntimeError("the disk of the standbys is gone")
+
+    monkeypatch.setattr(Standbys, "_open_missing", broken)
+    error = await until_ended(worker, deadline_s=30)
+    assert "the disk of the standbys is gone" in str(error)
+    await worker.stop()
+
+
+async def test_a_thread_of_globals_that_died_ends_a_worker_that_has_nothing_to_do(
+    crew: Crew, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    worker = new_worker(crew)
+    await worker.start()
+    worker.apps["tally"].epochs.halt()  # no epoch begins, and takes in what came
+
+    def ended(_: GlobalReader) -> None:
+        raise RuntimeError("the globals are gone")
+
+    monkeypatch.setattr(GlobalReader, "check", ended)
+    assert "the globals are gone" in str(await until_ended(worker, deadline_s=30))
     await worker.stop()
 
 
