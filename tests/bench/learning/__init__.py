@@ -1,0 +1,1 @@
+"""How well the models learn: one module per data set, each prints its own table."""
