@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from typing import Any, Final, NamedTuple
 
-from aiokafka.errors import KafkaError
-
 from pipeline.hosts.faust.client.batches import Place
 from pipeline.hosts.faust.client.codes import Code, name
 from pipeline.hosts.faust.client.describing import Described, describe
@@ -108,11 +106,8 @@ class BulkReader:
         self._complaints: dict[Place, str] = {}
 
     async def start(self) -> None:
-        """Connect. Raises ClientError where no broker answers."""
-        try:
-            await self._link.start()
-        except KafkaError as error:
-            raise ClientError(f"no broker answers at TOCSIN_KAFKA_BOOTSTRAP: {error}") from error
+        """Connect. Raises Unreachable where no broker lets us in."""
+        await self._link.start()
 
     async def stop(self) -> None:
         """Close every connection."""

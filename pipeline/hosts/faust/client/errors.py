@@ -6,6 +6,7 @@ TocsinError
     │   └── StaleGeneration   the group has moved on: run it again only when it was given back
     ├── Refused          nothing is visible; the broker will refuse it again: stop, name it
     │   └── UnknownTopic
+    ├── Unreachable      no broker let us in, nothing was asked of any: a person looks, or waits
     └── Fatal            end the process: the next start sorts it out
         ├── Fenced       another process holds this transactional id, member id or instance id
         ├── Indefinite   nobody knows whether EndTxn was carried out
@@ -44,6 +45,19 @@ class UnknownTopic(Refused):
 
     def __init__(self, topic: str) -> None:
         super().__init__(topic, "there is no such topic; `tocsin topology apply` creates them")
+
+
+class Unreachable(ClientError):
+    """No broker let us in at the addresses that we were given; the text has no reason for each,
+    since aiokafka keeps them in its own log.
+    """
+
+    def __init__(self, where: str) -> None:
+        super().__init__(
+            f"no broker lets us in at {where}: see whether Kafka runs there, and is what"
+            " TOCSIN_KAFKA_BOOTSTRAP, TOCSIN_KAFKA_SECURITY and its credentials say;"
+            " `tocsin topology plan` says why it does not"
+        )
 
 
 class Fatal(ClientError):

@@ -17,6 +17,7 @@ from aiokafka.errors import (
     CoordinatorLoadInProgressError,
     CoordinatorNotAvailableError,
     GroupAuthorizationFailedError,
+    KafkaConnectionError,
     KafkaError,
     NodeNotReadyError,
     TransactionalIdAuthorizationFailed,
@@ -25,7 +26,7 @@ from aiokafka.protocol.types import CompactArray, CompactString, Int16, TaggedFi
 from aiokafka.structs import TopicPartition
 
 from pipeline.hosts.faust.client.codes import COORDINATOR_BUSY, COORDINATOR_MOVED
-from pipeline.hosts.faust.client.errors import Refused, UnknownTopic
+from pipeline.hosts.faust.client.errors import Refused, UnknownTopic, Unreachable
 from pipeline.hosts.faust.client.requests import API_VERSIONS, END_TXN_V5
 
 GROUP: Final = CoordinationType.GROUP
@@ -85,8 +86,12 @@ class Link:
         self._coordinators: dict[tuple[CoordinationType, str], int] = {}
 
     async def start(self) -> None:
-        """Connect to a broker; raises aiokafka's KafkaConnectionError where none answers."""
-        await self.client.bootstrap()
+        """Connect to a broker. Raises Unreachable where none lets us in."""
+        try:
+            await self.client.bootstrap()
+        except KafkaConnectionError as error:
+            places = sorted(f"{host}:{port}" for host, port, _ in self.client.hosts)
+            raise Unreachable(", ".join(places)) from error
 
     async def stop(self) -> None:
         """Close every connection."""

@@ -41,7 +41,7 @@ class GlobalReader:
 
     async def start(self) -> None:
         """Read every topic to the end that it has now. Raises UnknownTopic, Refused, Stalled,
-        ClientError where no broker answers, StoreError where a topic has several partitions.
+        Unreachable where no broker lets us in, StoreError where a topic has several partitions.
         """
         if self._places:
             await self._loop.start()

@@ -83,7 +83,7 @@ class Standbys:
         self.troubles: dict[Place, str] = {}
 
     async def start(self) -> None:
-        """Connect. Raises ClientError where no broker answers."""
+        """Connect. Raises Unreachable where no broker lets us in."""
         await self._loop.start()
 
     async def stop(self) -> None:

@@ -17,7 +17,7 @@ from aiokafka.structs import TopicPartition
 from pipeline.hosts.faust.client.batches import Place
 from pipeline.hosts.faust.client.bulk import Bounds, BulkReader, OutOfRange, Stalled, Stretch
 from pipeline.hosts.faust.client.describing import Described
-from pipeline.hosts.faust.client.errors import ClientError, UnknownTopic
+from pipeline.hosts.faust.client.errors import UnknownTopic
 from tests.kafka import Broker
 from tests.wait import wait_until_async
 
@@ -187,13 +187,6 @@ async def test_a_topic_made_anew_is_another(
     assert {described.partitions for described in found} == {3}
     assert found[0].topic_id != found[-1].topic_id
     assert re.fullmatch(r"[\w-]{22}", found[0].topic_id)
-
-
-async def test_no_broker_at_all_is_told() -> None:
-    reader = BulkReader({"bootstrap_servers": "127.0.0.1:1"})
-    with pytest.raises(ClientError, match="no broker answers"):
-        await reader.start()
-    await reader.stop()
 
 
 class Hollow(BulkReader):
