@@ -40,7 +40,7 @@ def front() -> Front:
         async with _running(settings, topology) as worker:
             yield worker
 
-    return Front(topology.app, agents, opening)
+    return Front(topology.app, agents, settings.data, opening)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -27,19 +28,23 @@ def environment(tmp_path: Path) -> dict[str, str]:
         "TOCSIN_DATA": str(tmp_path / "data"),
         "ROUTING_KEY": "r" * 32,
         "COLUMNS": "200",
+        "PYTHONPATH": str(ROOT),
     }
 
 
 def said(environment: dict[str, str], *words: str) -> tuple[int, str]:
-    done = subprocess.run(
-        [*FAUST, *words],
-        env=environment,
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    """The exit code and all that was said, in a working directory that has to stay empty."""
+    with TemporaryDirectory() as elsewhere:
+        done = subprocess.run(
+            [*FAUST, *words],
+            env=environment,
+            cwd=elsewhere,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert list(Path(elsewhere).iterdir()) == [], "nothing is left where it was called"
     return done.returncode, done.stdout + done.stderr
 
 

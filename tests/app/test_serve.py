@@ -79,13 +79,18 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 @pytest.fixture
-def edge(site: Site) -> Iterator[Process]:
-    """One running edge."""
+def edge(
+    site: Site, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Process]:
+    """One running edge, in a working directory where it leaves nothing."""
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    monkeypatch.chdir(elsewhere)
     process = site.serve()
     try:
         yield process
     finally:
         process.end()
+    assert list(elsewhere.iterdir()) == []
 
 
 def post(url: str, names: list[str], client: httpx.Client | None = None) -> httpx.Response:

@@ -1,13 +1,15 @@
 """Front: the App that `faust -A pipeline.app` finds.
 
 It shows the agents and tables of all AgentApps to Faust's own commands, and its worker runs what
-`tocsin worker` runs.
+`tocsin worker` runs. Overrides of faust.app.base.App (0.15.3): `BootStrategy`,
+`_wait_for_table_recovery_completed` and `_create_directories` (it keeps nothing on the disk).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
+from pathlib import Path
 from typing import Any
 
 import faust
@@ -50,15 +52,18 @@ class FrontBoot(BootStrategy):
 
 
 class Front(faust.App):
-    """All agents and tables of one application."""
+    """All agents and tables of one application; `folder` is where its workers keep theirs."""
 
     BootStrategy = FrontBoot
 
-    def __init__(self, app: str, definitions: Sequence[Agent], opening: Opening) -> None:
+    def __init__(
+        self, app: str, definitions: Sequence[Agent], folder: Path, opening: Opening
+    ) -> None:
         self.opening = opening
         super().__init__(
             app,
             broker=BROKER,
+            datadir=str(folder),
             web_enabled=False,
             topic_allow_declare=False,
             topic_disable_leader=True,
@@ -68,6 +73,9 @@ class Front(faust.App):
         )
         for definition in definitions:
             declare(self, definition)
+
+    def _create_directories(self) -> None:
+        """None: Faust would make `<app>-data` in the working directory."""
 
     async def _wait_for_table_recovery_completed(self) -> bool:
         """Its own tables hold nothing: those of the AgentApps were restored when they started."""

@@ -18,6 +18,7 @@ FAUST: Final = Part(
     "faust-streaming",
     "0.15.3",
     {
+        f"{_APP}._create_directories": "self",
         f"{_APP}._new_transport": "self",
         f"{_APP}._new_producer_transport": "self",
         f"{_APP}._on_agent_error": "self agent exc",
