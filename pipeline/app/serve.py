@@ -26,6 +26,7 @@ from pipeline.edge.view.rows import FOLLOWED
 from pipeline.hosts.clock import Clock
 from pipeline.hosts.embedded.folder import Folder
 from pipeline.hosts.faust.appender import KafkaAppender
+from pipeline.hosts.faust.client.check import AIOKAFKA, check
 from pipeline.hosts.faust.reader import KafkaLog
 from pipeline.observe.metrics import Metrics
 from pipeline.topology.apply.control import Control, read_control
@@ -66,11 +67,13 @@ class OnKafka(Struct, frozen=True, kw_only=True):
 
 
 class KafkaEdge:
-    """One running edge over one data folder. Raises UsageError where other rules were applied,
-    and Busy where the folder is in use.
+    """One running edge over one data folder. Raises Mismatch on another aiokafka than the one it
+    was written against, UsageError where other rules were applied, and Busy where the folder is
+    in use.
     """
 
     def __init__(self, where: OnKafka) -> None:
+        check(AIOKAFKA)
         check_applied(where.topology, where.control)
         self.topology = where.topology
         self.folder = where.folder

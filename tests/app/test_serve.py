@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import threading
 import time
@@ -26,6 +27,7 @@ from tests.cli.tocsin import tocsin
 from tests.crash.processes import ROUTING_KEY, Process
 from tests.hosts.faust.topics import read_all
 from tests.kafka import require_kafka
+from tests.real import ROOT
 from tests.wait import wait_until
 
 TOPOLOGY = """
@@ -187,6 +189,22 @@ def test_it_refuses_rules_that_were_not_applied(site: Site, edge: Process) -> No
     assert post(edge.url, ["after-reload"]).status_code == 202
     assert edge.stop() == 0
     assert any('"event": "stopped"' in line for line in edge.lines)
+
+
+def test_it_refuses_a_client_library_that_it_was_not_written_against(
+    site: Site, tmp_path: Path
+) -> None:
+    other = tmp_path / "aiokafka-0.15.0.dist-info"
+    other.mkdir()
+    (other / "METADATA").write_text("Metadata-Version: 2.1\nName: aiokafka\nVersion: 0.15.0\n")
+    refused = tocsin(
+        *("serve", "--config", str(site.config), "--data", str(tmp_path / "data")),
+        *("--listen", "127.0.0.1:0"),
+        environment={**site.environment, "PYTHONPATH": f"{tmp_path}{os.pathsep}{ROOT}"},
+    )
+    assert refused.code == 1
+    assert "aiokafka is 0.15.0, and 0.14.0 is needed" in refused.err
+    assert not (tmp_path / "data").exists(), "it began nothing"
 
 
 def test_one_folder_has_one_edge_and_a_stranger_needs_a_token(site: Site, edge: Process) -> None:

@@ -68,8 +68,10 @@ AIOKAFKA: Final = Part(
         "aiokafka.client:AIOKafkaClient.close": "",
         "aiokafka.client:AIOKafkaClient.coordinator_lookup": "coordinator_type coordinator_key",
         "aiokafka.client:AIOKafkaClient.force_metadata_update": "",
+        "aiokafka.client:AIOKafkaClient.get_random_node": "",
         "aiokafka.client:AIOKafkaClient.ready": "node_id group",
         "aiokafka.client:AIOKafkaClient.send": "node_id request group",
+        "aiokafka.cluster:ClusterMetadata.brokers": "",
         "aiokafka.cluster:ClusterMetadata.leader_for_partition": "partition",
         "aiokafka.cluster:ClusterMetadata.partitions_for_topic": "topic",
         "aiokafka.conn:AIOKafkaConnection.close": "reason",
@@ -97,6 +99,9 @@ AIOKAFKA: Final = Part(
         "aiokafka.partitioner:murmur2": "data",
         "aiokafka.protocol.produce:ProduceRequest.__init__": (
             "transactional_id required_acks timeout topics"
+        ),
+        "aiokafka.protocol.transaction:InitProducerIdRequest.__init__": (
+            "transactional_id transaction_timeout_ms"
         ),
         "aiokafka.record.default_records:DefaultRecordBatchBuilder.append": (
             "offset timestamp key value headers"
