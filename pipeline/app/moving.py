@@ -17,6 +17,8 @@ from pipeline.app import compose
 from pipeline.domain.errors import UsageError
 from pipeline.domain.secret import Secret
 from pipeline.hosts.clock import Clock
+from pipeline.hosts.faust.client.check import AIOKAFKA
+from pipeline.hosts.faust.client.check import check as check_library
 from pipeline.hosts.migrate.carry import Tell, carry
 from pipeline.hosts.migrate.cluster import ClusterSource
 from pipeline.hosts.migrate.course import Course, course_of
@@ -57,7 +59,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 async def look(move: Move) -> Survey:
-    """What would be carried, and what speaks against it; nothing is written."""
+    """What would be carried, and what speaks against it; nothing is written. Raises Mismatch on
+    another aiokafka than the one that the migration was written against.
+    """
     async with _opened(move) as (source, target, course):
         return await survey(source, target, course)
 
@@ -67,8 +71,8 @@ async def move_all(
 ) -> Outcome:
     """Look, have it agreed, and carry; the source stays closed to others for all that time.
 
-    Raises Busy where a source or target is in use, and what the cluster refuses. May be
-    interrupted and called again.
+    Raises Mismatch as `look` does, Busy where a source or target is in use, and what the cluster
+    refuses. May be interrupted and called again.
     """
     async with _opened(move) as (source, target, first_course):
         course = first_course
@@ -87,6 +91,7 @@ async def move_all(
 
 @asynccontextmanager
 async def _opened(move: Move) -> AsyncIterator[tuple[Source, Target, Course]]:
+    check_library(AIOKAFKA)
     async with AsyncExitStack() as stack:
         source: Source
         if isinstance(move.source, Path):
