@@ -185,5 +185,11 @@ def sample(worker: Worker, clock: Clock, metrics: Metrics) -> None:
     metrics.set("clock_jump_seconds", clock.jump_ms / 1_000)
     late_ms = clock.now_ms() - worker.next_due_ms()
     metrics.set("wakes_late_seconds", max(late_ms, 0) / 1_000)
+    for name in ("lag_records", "standby_lag_seconds", "globals_lag_seconds"):
+        metrics.clear(name)  # a task that went to another worker is measured there
     for task, behind in worker.lag().items():
         metrics.set("lag_records", behind, {"task": task})
+    for task, lag_s in worker.standby_lag_s().items():
+        metrics.set("standby_lag_seconds", lag_s, {"task": task})
+    for topic, lag_s in worker.globals_lag_s().items():
+        metrics.set("globals_lag_seconds", lag_s, {"topic": topic})

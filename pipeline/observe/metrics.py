@@ -40,6 +40,7 @@ class Metrics:
     """All metrics of one process, in a registry of its own; safe from any thread.
 
     A name that the table lacks, or has as another kind, is counted as undeclared and harms nobody.
+    A gauge that nobody has set is absent: a 0 would claim that somebody looked.
     """
 
     def __init__(self) -> None:
@@ -103,14 +104,20 @@ class _Metric:
         self.spec = spec
         kind: Any = {COUNTER: Counter, HISTOGRAM: Histogram}.get(spec.kind, Gauge)
         more = {"buckets": spec.buckets} if spec.kind == HISTOGRAM else {}
-        self._whole: Any = kind(spec.exposed, spec.help, spec.labels, registry=registry, **more)
+        self._registry = registry
+        self._whole: Any = kind(spec.exposed, spec.help, spec.labels, registry=None, **more)
+        self._is_shown = False
         self._series: dict[tuple[str, ...], Any] = {}
         self._values: tuple[set[str], ...] = tuple(set() for _ in spec.labels)
         self._lock = Lock()
+        if spec.kind != GAUGE or spec.labels:
+            self._show()
 
     def child(self, labels: Mapping[str, str]) -> Any:
         """The series for these labels; those beyond the bounds share `other`."""
         if not self.spec.labels:
+            if not self._is_shown:
+                self._show()
             return self._whole
         key = tuple([labels.get(name, "") for name in self.spec.labels])
         return self._series.get(key) or self._make(key)
@@ -123,6 +130,12 @@ class _Metric:
                 values.clear()
             if self.spec.labels:
                 self._whole.clear()
+
+    def _show(self) -> None:
+        with self._lock:
+            if not self._is_shown:
+                self._registry.register(self._whole)
+                self._is_shown = True
 
     def _make(self, key: tuple[str, ...]) -> Any:
         with self._lock:

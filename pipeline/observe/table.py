@@ -71,6 +71,18 @@ TABLE: Final[tuple[MetricSpec, ...]] = (
     _counter("reasons", "decisions", "Decisions by their reason.", "stage", "reason"),
     _counter("dead_letters", "events", "Events that could not be processed.", "agent", "reason"),
     _gauge("lag_records", "records", "Records that a task has yet to read.", "task"),
+    _gauge(
+        "standby_lag_seconds",
+        "seconds",
+        "How long ago a worker's warm copy of another's task was complete.",
+        "task",
+    ),
+    _gauge(
+        "globals_lag_seconds",
+        "seconds",
+        "How long ago a worker knew all of a topic that every worker reads whole.",
+        "topic",
+    ),
     _gauge("view_lag_seconds", "seconds", "How long ago an edge on Kafka knew all there was."),
     _gauge("appends_waiting", "records", "Records that Kafka has yet to acknowledge."),
     _gauge("task_halted", "bool", "1 while a task stands still: too many events raise.", "task"),

@@ -16,6 +16,8 @@ from pipeline.app.working import Parts, Working, work_until_signalled
 from pipeline.domain.call import CallResult
 from pipeline.domain.sink import Retry
 from pipeline.domain.wiring import Wiring
+from pipeline.hosts.clock import Clock
+from pipeline.observe.metrics import Metrics
 from pipeline.wire.client import Client
 from tests.stages.send.given import SINKS, pager, told
 from tests.wait import wait_until_async
@@ -145,6 +147,48 @@ def test_no_password_is_shown() -> None:
 def rows(*incidents: str) -> Mapping[str, Any]:
     entries = [calling(told(1, "trigger", incident_id=incident)) for incident in incidents]
     return {str(number): replace(entry, slot="me") for number, entry in enumerate(entries)}
+
+
+class Measured:
+    """What `sample` asks of a worker."""
+
+    def __init__(self) -> None:
+        self.tasks = {"decide-0": 3, "decide-1": 0}
+
+    def complaints(self) -> list[str]:
+        return []
+
+    def next_due_ms(self) -> int:
+        return 2**62
+
+    def lag(self) -> Mapping[str, int]:
+        return self.tasks
+
+    def standby_lag_s(self) -> Mapping[str, float]:
+        return {f"intake-{number}": 0.5 for number in range(len(self.tasks))}
+
+    def globals_lag_s(self) -> Mapping[str, float]:
+        return {"silences": 0.25}
+
+
+def test_a_worker_shows_what_it_measures_now_and_nothing_else() -> None:
+    worker, clock, metrics = Measured(), Clock(), Metrics()
+    metrics.on_render(lambda: subject.sample(worker, clock, metrics))  # type: ignore[arg-type]
+    assert {
+        'tocsin_lag_records{task="decide-0"} 3.0',
+        'tocsin_lag_records{task="decide-1"} 0.0',
+        'tocsin_standby_lag_seconds{task="intake-1"} 0.5',
+        'tocsin_globals_lag_seconds{topic="silences"} 0.25',
+        "tocsin_ready 1.0",
+        "tocsin_wakes_late_seconds 0.0",
+    } <= set(metrics.render().decode().splitlines())
+    worker.tasks = {"decide-0": 3}
+    shown = metrics.render().decode()
+    assert 'task="decide-0"' in shown
+    assert 'task="decide-1"' not in shown, "another worker has it now"
+    assert 'task="intake-1"' not in shown
+    for name in ("fault", "view_lag_seconds", "appends_waiting", "disk_free_bytes"):
+        assert f"tocsin_{name}" not in shown, "a worker does not look at that"
 
 
 async def test_what_is_committed_while_it_stops_comes_back_unsent() -> None:

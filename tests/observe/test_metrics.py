@@ -99,6 +99,27 @@ def test_a_cleared_metric_says_nothing() -> None:
     assert b"tocsin_build_info{" not in metrics.render()
 
 
+def test_a_gauge_that_nobody_measures_is_absent() -> None:
+    metrics = Metrics()
+    gauges = [spec.exposed for spec in TABLE if spec.kind == "gauge"]
+    shown = metrics.render().decode()
+    samples = [line for line in shown.splitlines() if not line.startswith("#")]
+    assert [name for name in gauges if any(line.startswith(name) for line in samples)] == []
+    assert "# HELP tocsin_fault " not in shown
+    assert "tocsin_trimmed_records_total 0.0" in samples, "a counter counts from 0"
+    for value in (0, 1):
+        metrics.set("fault", value)
+        assert f"tocsin_fault {value}.0" in metrics.render().decode().splitlines()
+
+
+def test_threads_that_set_a_gauge_first_do_not_clash() -> None:
+    for _ in range(50):
+        metrics = Metrics()
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(lambda value: metrics.set("fault", value), (1, 1, 1, 1)))  # noqa: B023
+        assert metrics.value("fault") == 1
+
+
 @pytest.mark.parametrize(
     ("act", "name"),
     [

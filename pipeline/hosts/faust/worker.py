@@ -151,6 +151,20 @@ class Worker:
         }
         return {task: sum(lags) for task, lags in found.items() if None not in lags}
 
+    def standby_lag_s(self) -> dict[str, float]:
+        """For how long each warm copy of another worker's task has not been complete."""
+        if self.standbys is None:
+            return {}
+        agents = {self.setting.changelog(name): name for name in self.apps}
+        return {
+            f"{agents[topic]}-{partition}": lag.seconds
+            for (topic, partition), lag in self.standbys.lags().items()
+        }
+
+    def globals_lag_s(self) -> dict[str, float]:
+        """For how long the end of each global was not seen; one not read yet is left out."""
+        return {topic: lag for topic, lag in self._reader.lags_s().items() if isfinite(lag)}
+
     def next_due_ms(self) -> int:
         """When the next wake of any task is due."""
         return min((app.epochs.next_due_ms() for app in self.apps.values()), default=2**62)

@@ -29,6 +29,11 @@ async def test_a_takeover_starts_from_the_standby(
             what="each partition has a warm copy at the other worker",
             deadline_s=60,
         )
+        told = [worker.standby_lag_s() for worker in (one, two)]
+        assert sorted(task for lags in told for task in lags) == [
+            f"tally-{partition}" for partition in range(PARTITIONS)
+        ]
+        assert all(0 <= lag_s < 30 for lags in told for lag_s in lags.values())
         starts: list[int] = []
         begin = BulkReader.read
 

@@ -5,13 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from pipeline.domain.call import CallResult
 from pipeline.domain.errors import EpochRefused, UsageError
+from pipeline.domain.raw import RawAlert
 from pipeline.hosts.clock import Clock
 from pipeline.hosts.faust.client.errors import UnknownTopic
 from pipeline.hosts.faust.worker import Worker
 from tests.hosts.faust.stream.crew import PARTITIONS, Crew, is_exact, tallies, until_ended
+from tests.hosts.faust.topics import make_topic
 from tests.kafka import Broker
 from tests.wait import wait_until_async
 
@@ -154,3 +157,19 @@ async def test_the_lease_runs_out_while_the_machine_sleeps(
             lambda: worker.lease_s("tally") > 0, what="the next heartbeat is by the same clock"
         )
         assert worker.lease_s("tally") <= worker.setting.session_timeout_ms / 1_000
+
+
+async def test_how_old_its_globals_are_is_known_once_they_were_read(crew: Crew) -> None:
+    topic = f"{crew.app}-silences"
+    make_topic(crew.bootstrap, topic, 1, {"cleanup.policy": "compact"})
+    setting = replace(crew.setting("one"), globals={topic: RawAlert})
+    worker = Worker(setting, [crew.agent], Clock().now_ms)
+    assert worker.globals_lag_s() == {}
+    await worker.start()
+    try:
+        lags = worker.globals_lag_s()
+        assert set(lags) == {topic}
+        assert 0 <= lags[topic] < 30
+        assert worker.standby_lag_s() == {}, "nobody else has a task"
+    finally:
+        await worker.stop()
