@@ -73,10 +73,13 @@ class Tally:
 
 
 class Crew:
-    """One application of one agent: its topics, and the slots that work on them."""
+    """One application of one agent: its topics, and the slots that work on them, which reach the
+    cluster by `options`; what writes and looks from outside always does so at `bootstrap`.
+    """
 
     def __init__(self, bootstrap: str, app: str, folder: Path, *, is_made: bool = True) -> None:
         self.bootstrap, self.app, self.folder = bootstrap, app, folder
+        self.options: Mapping[str, Any] = {"bootstrap_servers": bootstrap}
         self.reads, self.out = f"{app}-in", f"{app}-out"
         if is_made:
             for topic in (self.reads, self.out):
@@ -102,7 +105,7 @@ class Crew:
         folder.mkdir(exist_ok=True)
         return Setting(
             app=self.app,
-            options={"bootstrap_servers": self.bootstrap},
+            options=self.options,
             folder=folder,
             slot_id=slot,
             store=store,
