@@ -1,27 +1,39 @@
 """A thread that follows something says what ended it, and does not die unnoticed."""
 
+from __future__ import annotations
+
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
 from pipeline.hosts.faust.state.own_loop import OwnLoop
 from tests.wait import wait_until_async
 
-Follow = Callable[[Callable[[], None]], Coroutine[Any, Any, None]]
 
+class Following:
+    """Has caught up at once, and ends with `last` when it is told to."""
 
-def following(until: asyncio.Event, last: BaseException) -> Follow:
-    """It has caught up at once, and ends with `last` when the event is set."""
+    def __init__(self, last: BaseException) -> None:
+        self._last = last
 
-    async def follow(ready: Callable[[], None]) -> None:
+    async def follow(self, ready: Callable[[], None]) -> None:
+        self._until = asyncio.Event()
         ready()
-        while not until.is_set():
-            await asyncio.sleep(0.01)
-        raise last
+        await self._until.wait()
+        raise self._last
 
-    return follow
+    async def end(self) -> None:
+        self._until.set()
+
+
+def complaint(loop: OwnLoop) -> str:
+    """What `check` raises, as a text."""
+    try:
+        loop.check()
+    except (ValueError, RuntimeError) as error:
+        return str(error)
+    return ""
 
 
 @pytest.mark.parametrize(
@@ -33,26 +45,18 @@ def following(until: asyncio.Event, last: BaseException) -> Follow:
     ids=["raised", "cancelled by somebody else"],
 )
 async def test_the_end_of_a_thread_is_noticed(last: BaseException, said: str) -> None:
-    until = asyncio.Event()
-    loop = OwnLoop("standbys", following(until, last))
-    loop.check()
+    following = Following(last)
+    loop = OwnLoop("standbys", following.follow)
+    assert complaint(loop) == "", "it has not begun"
     await loop.start()
-    loop.check()
-    until.set()
-
-    def complaint() -> str:
-        try:
-            loop.check()
-        except (ValueError, RuntimeError) as error:
-            return str(error)
-        return ""
-
-    await wait_until_async(lambda: complaint() == said, what="check says what ended it")
+    assert complaint(loop) == ""
+    await loop.call(following.end())
+    await wait_until_async(lambda: complaint(loop) == said, what="check says what ended it")
     await loop.stop()
 
 
 async def test_one_that_was_stopped_has_not_failed() -> None:
-    loop = OwnLoop("standbys", following(asyncio.Event(), ValueError()))
+    loop = OwnLoop("standbys", Following(ValueError()).follow)
     await loop.start()
     await loop.stop()
-    loop.check()
+    assert complaint(loop) == ""
