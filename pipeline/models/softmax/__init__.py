@@ -1,0 +1,1 @@
+"""The hashed multi-head softmax: constant memory, learned one outcome at a time."""
