@@ -11,7 +11,8 @@ Overrides of aiokafka's GroupCoordinator and AIOKafkaConsumer (0.14.0):
   generation is stale, or it would fence itself.
 * `GroupCoordinator._on_join_complete` — the first proof of membership, before the first heartbeat.
 * `GroupCoordinator._do_fetch_commit_offsets` — positions start from stable offsets only.
-* `AIOKafkaConsumer.start` — makes the coordinator above.
+* `AIOKafkaConsumer.start` — makes the coordinator above, and a fetcher whose records are the
+  engine's.
 """
 
 from __future__ import annotations
@@ -23,7 +24,6 @@ from collections.abc import Iterable
 from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
-from aiokafka.consumer.fetcher import Fetcher
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.group import SyncGroupRequest
@@ -31,6 +31,7 @@ from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
 from pipeline.hosts.faust.client import codes
 from pipeline.hosts.faust.client.batches import Place
+from pipeline.hosts.faust.client.check import check
 from pipeline.hosts.faust.client.codes import Code
 from pipeline.hosts.faust.client.coordinators import Member
 from pipeline.hosts.faust.client.errors import Fenced
@@ -40,6 +41,7 @@ from pipeline.hosts.faust.client.offsets import (
     offset_fetch,
     stable_offsets,
 )
+from pipeline.hosts.faust.client.records import FETCHER, EpochFetcher
 from pipeline.hosts.faust.client.requests import HEARTBEAT, LEAVE_GROUP
 from pipeline.hosts.steady import steady_s
 
@@ -173,14 +175,15 @@ class EpochConsumer(AIOKafkaConsumer):  # type: ignore[misc]
     _coordinator: EpochCoordinator | None
 
     async def start(self) -> None:
-        """Connect; the group is joined when topics are subscribed to."""
+        """Connect; the group is joined when topics are subscribed to. Raises Mismatch where the
+        fetcher that is overridden is another.
+        """
+        check(FETCHER)
         await self._client.bootstrap()
         await self._wait_topics()
-        self._fetcher = Fetcher(
+        self._fetcher = EpochFetcher(
             self._client,
             self._subscription,
-            key_deserializer=self._key_deserializer,
-            value_deserializer=self._value_deserializer,
             fetch_min_bytes=self._fetch_min_bytes,
             fetch_max_bytes=self._fetch_max_bytes,
             fetch_max_wait_ms=self._fetch_max_wait_ms,

@@ -11,7 +11,6 @@ from pipeline.domain.errors import StoreError
 from pipeline.domain.record import Record
 from pipeline.engine.agent import RESULTS
 from pipeline.hosts.faust.stream.hosted import Batch, Budget, Hosted, position
-from pipeline.hosts.faust.stream.records import read
 
 EPOCH_RECORDS_MAX: Final = 2_000
 EPOCH_BYTES_MAX: Final = 16 * 2**20
@@ -30,7 +29,7 @@ class Fetched:
     """What waits per partition and topic. Bounded by one fetch: no other is begun before."""
 
     def __init__(self) -> None:
-        self._waiting: dict[int, dict[str, deque[Any]]] = {}
+        self._waiting: dict[int, dict[str, deque[Record]]] = {}
         self.us_per_record = 25.0
         self._next: int | None = None
 
@@ -43,7 +42,7 @@ class Fetched:
         by_cpu = int(EPOCH_CPU_US / max(self.us_per_record, 1.0))
         return min(max(by_cpu, EPOCH_RECORDS_MIN), EPOCH_RECORDS_MAX)
 
-    def add(self, records: Mapping[Any, Sequence[Any]]) -> None:
+    def add(self, records: Mapping[Any, Sequence[Record]]) -> None:
         """Take in a fetch: per topic and partition the records in order."""
         for place, some in records.items():
             if some:
@@ -126,9 +125,9 @@ class Fetched:
                     " state is lost then)"
                 )
             while waiting and len(records) < limit and size_bytes < size_bytes_max:
-                raw = waiting.popleft()
-                size_bytes += len(raw.value or b"")
-                records.append(raw if type(raw) is Record else read(raw))
+                record = waiting.popleft()
+                size_bytes += len(record.value or b"")
+                records.append(record)
             if waiting is not None and not waiting:
                 del topics[topic]
         if not topics:

@@ -1,12 +1,10 @@
-"""Records: what stands on Kafka as the engine reads it, and what the engine wrote for Kafka."""
+"""Records: what the engine wrote, as it goes to Kafka."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from pipeline.codec import encode
-from pipeline.domain.record import Record
 from pipeline.domain.store import Output
 from pipeline.engine import Effects
 from pipeline.engine.agent import JOURNAL
@@ -15,25 +13,6 @@ from pipeline.hosts.faust.state.changelog import CHECKPOINT_KEY, changelog_key, 
 
 Outbound = dict[tuple[str, int], list[Outgoing]]
 """(topic, partition) → the records of one transaction, in order."""
-
-
-def read(record: Any) -> Record:
-    """A consumer's record as the engine reads it.
-
-    Keys and headers are text for us; bytes that are none, of foreign producers, are replaced.
-    """
-    headers = record.headers
-    return Record(
-        topic=record.topic,
-        partition=record.partition,
-        offset=record.offset,
-        key=record.key.decode("utf-8", "replace") if record.key else "",
-        value=record.value,
-        headers={name: raw.decode("utf-8", "replace") for name, raw in headers if raw}
-        if headers
-        else {},
-        timestamp_ms=record.timestamp,
-    )
 
 
 class Writer:

@@ -8,21 +8,25 @@ from typing import Any
 
 import pytest
 from aiokafka.consumer.consumer import AIOKafkaConsumer
+from aiokafka.consumer.fetcher import Fetcher, PartitionRecords
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.record import default_records
 
 from pipeline.hosts.faust.client.check import AIOKAFKA, Mismatch, Part, check, complaints_about
 from pipeline.hosts.faust.client.group import EpochConsumer, EpochCoordinator
+from pipeline.hosts.faust.client.records import FETCHER, EpochFetcher, EpochRecords
 
 CLASSES = {
     "aiokafka.consumer.consumer:AIOKafkaConsumer": (AIOKafkaConsumer, EpochConsumer),
+    "aiokafka.consumer.fetcher:Fetcher": (Fetcher, EpochFetcher),
+    "aiokafka.consumer.fetcher:PartitionRecords": (PartitionRecords, EpochRecords),
     "aiokafka.consumer.group_coordinator:GroupCoordinator": (GroupCoordinator, EpochCoordinator),
 }
 
 
 def test_what_is_installed_is_what_is_overridden() -> None:
-    check(AIOKAFKA)
-    assert complaints_about(AIOKAFKA) == []
+    check(AIOKAFKA, FETCHER)
+    assert complaints_about(AIOKAFKA) == complaints_about(FETCHER) == []
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -34,7 +38,7 @@ def test_everything_that_is_overridden_is_looked_at(name: str) -> None:
         if callable(value) and hasattr(base, each) and not each.startswith("__")
     }
     assert overridden
-    assert overridden <= set(AIOKAFKA.overridden)
+    assert overridden <= {*AIOKAFKA.overridden, *FETCHER.overridden}
 
 
 def test_another_version_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

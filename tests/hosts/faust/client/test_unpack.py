@@ -6,52 +6,20 @@ import struct
 from collections.abc import Sequence
 
 import pytest
-from aiokafka.record.default_records import DefaultRecordBatchBuilder
-from aiokafka.record.util import calc_crc32c
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.hosts.faust.client.unpack import Corrupt, unpack
-
-COMMIT, ABORT = b"\0\0\0\1", b"\0\0\0\0"
-_CONTROL_BIT = 0x20
-_LAST_OFFSET_DELTA_AT = 23
-_ATTRIBUTES_AT = 21
-_CRC_AT = 17
-_COUNT_AT = 57
-
-
-def sealed(raw: bytearray) -> bytes:
-    struct.pack_into(">I", raw, _CRC_AT, calc_crc32c(bytes(raw[_ATTRIBUTES_AT:])))
-    return bytes(raw)
-
-
-def batch(
-    base: int,
-    keys: Sequence[bytes | None],
-    *,
-    producer: int = -1,
-    is_control: bool = False,
-    deltas: Sequence[int] = (),
-    last_delta: int | None = None,
-) -> bytes:
-    """One batch of records at `base`, with holes where `deltas` leave some out."""
-    builder = DefaultRecordBatchBuilder(2, 0, int(producer >= 0), producer, 0, 0, 1 << 20)
-    for delta, key in zip(deltas or range(len(keys)), keys, strict=True):
-        builder.append(delta, 1_000 + delta, key, b"v", [("h", b"1")])
-    raw = bytearray(builder.build())
-    struct.pack_into(">q", raw, 0, base)
-    if last_delta is not None:
-        struct.pack_into(">i", raw, _LAST_OFFSET_DELTA_AT, last_delta)
-    if is_control:
-        raw[_ATTRIBUTES_AT + 1] |= _CONTROL_BIT
-    return sealed(raw)
-
-
-def emptied(raw: bytes) -> bytes:
-    """What compaction leaves of a batch whose records are all gone: its header."""
-    header = bytearray(raw[: _COUNT_AT + 4])
-    struct.pack_into(">i", header, 8, len(header) - 12)
-    struct.pack_into(">i", header, _COUNT_AT, 0)
-    return sealed(header)
+from tests.hosts.faust.client.wire import (
+    ABORT,
+    ATTRIBUTES_AT,
+    COMMIT,
+    Crafted,
+    batch,
+    emptied,
+    packed,
+    sealed,
+)
 
 
 def keys(raw: bytes, position: int = 0, aborted: Sequence[tuple[int, int]] = ()) -> list[bytes]:
@@ -135,7 +103,7 @@ def test_a_marker_that_compaction_took_leaves_an_empty_batch(key: bytes) -> None
 
 def test_a_flipped_bit_is_found() -> None:
     good = batch(0, [b"a"])
-    for at in range(_ATTRIBUTES_AT, len(good)):
+    for at in range(ATTRIBUTES_AT, len(good)):
         bad = bytearray(good)
         bad[at] ^= 1
         with pytest.raises(Corrupt):
@@ -147,3 +115,41 @@ def test_a_format_of_old_is_refused() -> None:
     raw[16] = 1
     with pytest.raises(Corrupt):
         unpack(bytes(raw), 0, ())
+
+
+@pytest.mark.parametrize("codec", range(5))
+def test_a_name_that_is_not_utf8_is_replaced_and_nothing_else(codec: int) -> None:
+    records: list[Crafted] = [
+        (b"k", b"v", [(name, b"\xff"), ("none", None)]) for name in ("1", "café", "2")
+    ]
+    bad = packed(10, records, codec, is_foreign=True)
+    raw = batch(7, [b"a"]) + bad + batch(13, [b"b"])
+    found = unpack(raw, 7, (), with_headers=True)
+    assert [row[2] for row in found.rows] == [7, 10, 11, 12, 13]
+    assert found.rows[2] == (b"k", b"v", 11, 1_001)
+    assert [each[0][0] for each in found.headers] == ["h", "1", "caf\ufffd\ufffd", "2", "h"]
+    assert found.headers[2] == [("caf\ufffd\ufffd", b"\xff"), ("none", None)]
+    assert unpack(raw, 11, ()).rows == found.rows[2:]
+
+
+def test_a_damaged_record_with_such_a_name_is_refused() -> None:
+    bad = bytearray(packed(0, [(b"k", b"v", [("café", b"x")])], is_foreign=True))
+    bad[bad.index(b"k") - 1] += 2
+    with pytest.raises(Corrupt):
+        unpack(sealed(bad), 0, ())
+
+
+_BYTES = st.one_of(st.none(), st.binary(max_size=200))
+_HEADERS = st.lists(st.tuples(st.text(max_size=5), _BYTES), max_size=3)
+
+
+@given(st.lists(st.tuples(_BYTES, _BYTES, _HEADERS), max_size=5), st.integers(0, 4))
+def test_a_batch_reads_the_same_with_and_without_such_a_name(
+    records: list[Crafted], codec: int
+) -> None:
+    plain = unpack(packed(3, [*records, (b"k", b"v", [])], codec), 3, (), with_headers=True)
+    last: Crafted = (b"k", b"v", [("café", b"x")])
+    raw = packed(3, [*records, last], codec, is_foreign=True)
+    lenient = unpack(raw, 3, (), with_headers=True)
+    assert (lenient.rows, lenient.next) == (plain.rows, plain.next)
+    assert lenient.headers[:-1] == plain.headers[:-1]

@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
-from aiokafka.structs import ConsumerRecord, TopicPartition
+from aiokafka.structs import TopicPartition
 
 from pipeline.domain.errors import StoreError
 from pipeline.domain.raw import RawAlert
+from pipeline.domain.record import Record
 from pipeline.engine import Agent, Task
 from pipeline.hosts.faust.client.errors import Abortable, Fenced, Late, StaleGeneration
 from pipeline.hosts.faust.state.crashes import Advice
@@ -18,16 +19,20 @@ from pipeline.hosts.faust.stream import batches as cutting
 from pipeline.hosts.faust.stream import epochs as looping
 from pipeline.hosts.faust.stream.epochs import Epochs
 from pipeline.hosts.faust.stream.hosted import Batch, Hosted
-from pipeline.hosts.faust.stream.records import read
 from tests.hosts.faust.stream.crew import Tally
 from tests.wait import wait_until_async
 
 AGENT = Agent(name="tally", stages=(Tally("out"),), reads={"in": RawAlert}, writes=("out",))
 
 
-def record(offset: int, value: str = "v", partition: int = 0) -> Any:
-    return ConsumerRecord(
-        "in", partition, offset, 1_000, 0, b"k", value.encode(), None, 1, len(value), ()
+def record(offset: int, value: str = "v", partition: int = 0) -> Record:
+    return Record(
+        topic="in",
+        partition=partition,
+        offset=offset,
+        key="k",
+        value=value.encode(),
+        timestamp_ms=1_000,
     )
 
 
@@ -196,7 +201,7 @@ class Book:
 
 async def test_a_wake_that_runs_well_does_not_clear_the_event_after_it() -> None:
     one, book = hosted(), Book()
-    woken = one.task.run([read(record(0, "wake"))], 1_000)
+    woken = one.task.run([record(0, "wake")], 1_000)
     one.store.write(woken.changes, woken.checkpoint)
     one.task.committed()
     one.following["in"], one.crashes = 1, book
