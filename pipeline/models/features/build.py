@@ -22,6 +22,9 @@ FACT_CHARS_MAX: Final = 80
 LABELS_MAX: Final = 12
 """Labels and tags that count, by name; more say little that the words do not."""
 
+PARTS_MAX: Final = 4
+"""Words of a service's name that count."""
+
 NAMES_CACHE_MAX: Final = 20_000
 """Remembered names of alerts; at the limit the memory is emptied and fills again."""
 
@@ -90,7 +93,7 @@ def _facts(subject: Subject, named: list[str]) -> list[str]:
         f"rule|environment={slug}|{environment}",
         f"severity|weight={subject.severity}|{weight}"[:FACT_CHARS_MAX],
         f"needed|weight={needed}|{weight}",
-        f"busy|weight={hour in BUSY_HOURS}|{weight}",
+        f"busy|needed|weight={hour in BUSY_HOURS}|{needed}|{weight}",
     ]
     for name, value in (
         ("region", subject.region), ("cluster", subject.cluster), ("metric", subject.metric),
@@ -103,5 +106,7 @@ def _facts(subject: Subject, named: list[str]) -> list[str]:
         for name in sorted(subject.labels)[:LABELS_MAX]
         if name not in _SAID_ELSEWHERE
     ]
+    # A new service is often named after what its owners already run.
+    tokens += ["part=" + word for word in words_of_name(service)[:PARTS_MAX]]
     tokens += ["#" + tag[:FACT_CHARS_MAX] for tag in sorted(subject.tags)[:LABELS_MAX]]
     return tokens

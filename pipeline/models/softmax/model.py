@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from pipeline.domain.alert import NAN
-from pipeline.domain.model import EVIDENCE_MAX, LABEL_CHARS_MAX, Belief, Features, Quality
+from pipeline.domain.model import EVIDENCE_MAX, LABEL_CHARS_MAX, Belief, Features, Quality, Snapshot
 from pipeline.models.drift.policy import Drifted, Policy, decide
 from pipeline.models.drift.watch import Watch
 from pipeline.models.features.hashing import ROWS
@@ -25,6 +25,10 @@ COLUMNS: Final[Mapping[str, int]] = {
 }  # fmt: skip
 """How many labels each head can hold at a time."""
 
+RATE: Final = 0.3
+RATES: Final[Mapping[str, float]] = {"noise": 0.05, "self_resolving": 0.05}
+"""Steps of the heads whose answer is a matter of chance: large ones would follow each outcome."""
+
 
 class Softmax:
     """Learns what turned out of incidents and scores new ones; see domain.model.Model."""
@@ -37,7 +41,8 @@ class Softmax:
         for name, count in columns.items():
             self.heads.append(Head(name, start, Labels(count)))
             start += count
-        self.table = Table(rows, start)
+        rates = [RATES.get(name, RATE) for name, count in columns.items() for _ in range(count)]
+        self.table = Table(rows, rates)
         self.on_drift: Policy = on_drift
         self.learned_count = 0
         self.version = "0"
@@ -146,6 +151,12 @@ class Softmax:
         if action == "reset":
             forgotten += range(head.start, head.start + len(odds))
             odds[:] = [0.0] * len(odds)
+
+    def snapshot(self, name: str, offset: int) -> tuple[Snapshot, tuple[bytes, ...]]:
+        """All that it has learned; `offset` is the next one in `outcomes`."""
+        from pipeline.models.softmax.kept import snapshot_of  # noqa: PLC0415 - it builds on this
+
+        return snapshot_of(self, name, offset)
 
     def qualities(self) -> tuple[Quality, ...]:
         """How good each head is now, on what it had not yet learned."""

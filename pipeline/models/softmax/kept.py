@@ -1,0 +1,112 @@
+"""A softmax model as a snapshot and back, bit for bit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final, get_args
+
+import msgspec
+import numpy as np
+
+from pipeline.domain.model import Features, Snapshot, SnapshotError, Subject
+from pipeline.models.drift.policy import Policy
+from pipeline.models.drift.watch import Watch
+from pipeline.models.features.build import VERSION, Builder
+from pipeline.models.features.hashing import ROWS
+from pipeline.models.snapshot.arrays import pack, touched, unpack
+from pipeline.models.snapshot.chunks import checksum, fits, joined, split
+from pipeline.models.softmax.head import Head
+from pipeline.models.softmax.model import COLUMNS, Softmax
+
+KIND: Final = "softmax.1"
+"""Rises whenever the same outcomes make other weights."""
+
+
+class State(msgspec.Struct, frozen=True):
+    """All of a model but its weights."""
+
+    heads: list[Head]
+    learned_count: int
+    on_drift: str
+    rows: int
+
+
+def snapshot_of(model: Softmax, name: str, offset: int) -> tuple[Snapshot, tuple[bytes, ...]]:
+    """The head record and the chunks of all that a model has learned up to `offset`."""
+    heads = [
+        msgspec.structs.replace(head, watch=watch.state())
+        for head, watch in zip(model.heads, model.watches, strict=True)
+    ]
+    table = model.table
+    rows = touched(table.squares)
+    chunks = split(
+        pack(
+            State(heads, model.learned_count, model.on_drift, table.rows),
+            {
+                "rows": rows.astype(np.int32),
+                "weights": table.weights[rows],
+                "squares": table.squares[rows],
+            },
+        )
+    )
+    found = checksum(chunks)
+    return Snapshot(
+        model=name,
+        kind=KIND,
+        features_version=VERSION,
+        version=f"{model.learned_count}-{found[:8]}",
+        offset=offset,
+        learned_count=model.learned_count,
+        chunks_count=len(chunks),
+        size_bytes=sum(map(len, chunks)),
+        checksum=found,
+        qualities=model.qualities(),
+    ), chunks
+
+
+def restored(head: Snapshot, chunks: Sequence[bytes]) -> Softmax:
+    """The model of a snapshot. Raises SnapshotError."""
+    fits(head, KIND, VERSION)
+    state, arrays = unpack(joined(head, chunks), State)
+    rows, weights, squares = (arrays.get(each) for each in ("rows", "weights", "squares"))
+    columns = {each.name: each.labels.columns_max for each in state.heads}
+    shape = (0 if rows is None else len(rows), sum(columns.values()))
+    if rows is None or weights is None or squares is None or state.on_drift not in get_args(Policy):
+        raise SnapshotError("content", f"snapshot {head.version} of {head.model} lacks a part")
+    is_wrong = weights.shape != shape or squares.shape != shape or state.rows > ROWS
+    if is_wrong or (len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < state.rows):
+        raise SnapshotError("content", f"snapshot {head.version} of {head.model} does not add up")
+    policy: Policy = "warn"
+    for each in get_args(Policy):
+        policy = each if each == state.on_drift else policy
+    model = Softmax(columns, state.rows, policy)
+    model.table.weights[rows] = weights
+    model.table.squares[rows] = squares
+    model.heads = state.heads
+    model.watches = [Watch(each.watch) for each in state.heads]
+    model.learned_count = state.learned_count
+    model.version = head.version
+    return model
+
+
+class SoftmaxKind:
+    """The classifier of incidents as a kind of model; see domain.model.ModelKind."""
+
+    kind = KIND
+    features_version = VERSION
+
+    def __init__(self, on_drift: Policy = "warn") -> None:
+        self._on_drift: Policy = on_drift
+        self._builder = Builder()
+
+    def features(self, subject: Subject) -> Features:
+        """The features of a subject."""
+        return self._builder.features(subject)
+
+    def fresh(self) -> Softmax:
+        """A model that has learned nothing."""
+        return Softmax(COLUMNS, ROWS, self._on_drift)
+
+    def restore(self, head: Snapshot, chunks: Sequence[bytes]) -> Softmax:
+        """The model of a snapshot, bit for bit. Raises SnapshotError."""
+        return restored(head, chunks)
