@@ -65,5 +65,7 @@ class Table:
 
     def forget(self, column: int) -> None:
         """Erase one column."""
-        self.weights[:, column] = 0.0
-        self.squares[:, column] = 0.0
+        # Pages that were never written take no memory, and writing zeros would change that.
+        used = np.flatnonzero(self.squares[:, column])
+        self.weights[used, column] = 0.0
+        self.squares[used, column] = 0.0

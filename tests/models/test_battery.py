@@ -1,0 +1,15 @@
+from collections.abc import Callable
+
+import pytest
+
+from pipeline.domain.model import ModelKind
+from pipeline.models.softmax.kept import SoftmaxKind
+from tests.checks.model import CHECKS
+
+KINDS: tuple[ModelKind, ...] = (SoftmaxKind(),)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_every_kind_keeps_every_law(kind: ModelKind, check: Callable[[ModelKind], None]) -> None:
+    check(kind)
