@@ -14,6 +14,7 @@ from pipeline.domain.deadletter import DeadLetter
 from pipeline.domain.incident import Incident
 from pipeline.domain.journal import JournalRecord
 from pipeline.domain.notification import Notification, Receipt
+from pipeline.domain.outcome import ModelRecord, Outcome
 from pipeline.domain.silence import Silence
 
 TOPIC_VALUES: Final[dict[str, type[Struct]]] = {
@@ -26,7 +27,9 @@ TOPIC_VALUES: Final[dict[str, type[Struct]]] = {
         DeadLetter,
         Incident,
         JournalRecord,
+        ModelRecord,
         Notification,
+        Outcome,
         Receipt,
         Service,
         Silence,

@@ -1,7 +1,8 @@
 """Incident: a group of alerts with a life (triggered, acknowledged, resolved).
 
 In `decide` the incident travels as a value. Each part of it has one owner: the top level
-belongs to correlate, `routing` to route. Parts of later stages are added with a default.
+belongs to correlate, `classification` to classify, `routing` to route. Parts of later stages are
+added with a default.
 """
 
 from __future__ import annotations
@@ -85,6 +86,53 @@ class Routing(Struct, frozen=True, kw_only=True):
     held: tuple[Held, ...] = ()
 
 
+class Evidence(Struct, frozen=True):
+    """One feature that spoke for a label, with its weight: in log-odds where a model weighed it,
+    0 where it is what a rule went by.
+    """
+
+    feature: str
+    weight: float = 0.0
+
+
+class Judgement(Struct, frozen=True, kw_only=True):
+    """What one head was decided to be: `label` ("" where nothing is known of it), and `reason`,
+    the name of classify's reason.
+
+    `confidence` is the calibrated chance that a model's label is right, 0 where a rule decided:
+    rules are not calibrated. `candidates` are the labels that conform, the likeliest first: more
+    than one, or none, says that a model was not sure, and then the rules decided.
+    """
+
+    label: str = ""
+    reason: str = ""
+    confidence: float = 0.0
+    candidates: tuple[str, ...] = ()
+    evidence: tuple[Evidence, ...] = ()
+
+
+class Classification(Struct, frozen=True, kw_only=True):
+    """Classify's part: what kind of trouble it is, how bad, whose, and whether it is any.
+
+    `category` is `<kind>/<sub-kind>`; urgency and impact are high, medium or low; `noise` and
+    `self_resolving` are yes or no. `noise_chance` and `self_resolving_chance` are the chances of
+    yes, -1 where no model says any. `version` is that of the model that was asked, or `rules`
+    ("": not classified).
+    """
+
+    category: Judgement = Judgement()
+    severity: Judgement = Judgement()
+    urgency: Judgement = Judgement()
+    impact: Judgement = Judgement()
+    team: Judgement = Judgement()
+    noise: Judgement = Judgement()
+    self_resolving: Judgement = Judgement()
+    noise_chance: float = -1.0
+    self_resolving_chance: float = -1.0
+    version: str = ""
+    decided_at_ms: int = 0
+
+
 class Incident(Struct, frozen=True, kw_only=True):
     """One incident, whole. `incident_id` is `<scope_id>.<n>`; instants are 0 where open.
 
@@ -129,6 +177,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     notes: tuple[Note, ...] = ()
     reasons: tuple[ReasonLine, ...] = ()
     routing: Routing = Routing()
+    classification: Classification = Classification()
     trace_id: str = ""
     origin: str = ""
     version: int = 1

@@ -3,9 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from msgspec import Struct, field
+
+from pipeline.domain.model import ModelKind
+
+
+class Learning(ModelKind, Protocol):
+    """The kind of model that this installation learns, loaded on use.
+
+    Features cost no loading. `fresh` and `restore` load numpy and River where that has not been
+    done: about a second.
+    """
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether `fresh` and `restore` answer at once. What is decided must not depend on it."""
+        ...
 
 
 class Wiring(Struct, frozen=True, kw_only=True):
@@ -13,7 +28,8 @@ class Wiring(Struct, frozen=True, kw_only=True):
     facts of this installation that decisions need.
 
     `scope` are the labels that, with the tenant, make a scope. `sinks` are the sinks by name.
-    `slot` names this worker in outbox entries. `is_dry` decides and sends nothing.
+    `slot` names this worker in outbox entries. `is_dry` decides and sends nothing. Without
+    `learning` nothing is learned, and the rules alone classify.
     """
 
     scope: tuple[str, ...] = ("environment", "region")
@@ -22,3 +38,4 @@ class Wiring(Struct, frozen=True, kw_only=True):
     sections: Mapping[str, Any] = field(default_factory=dict)
     sinks: Mapping[str, Any] = field(default_factory=dict)
     is_dry: bool = False
+    learning: Learning | None = None
