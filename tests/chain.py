@@ -11,6 +11,7 @@ from pipeline.domain.call import CallResult
 from pipeline.domain.catalog import Change
 from pipeline.domain.command import Command
 from pipeline.domain.notification import Notification, Receipt
+from pipeline.domain.outcome import Outcome
 from pipeline.domain.raw import RawAlert
 from pipeline.domain.record import Record
 from pipeline.domain.stage import Event, Stage, TableSpec
@@ -25,8 +26,9 @@ READS: Mapping[str, type[Event]] = {
     "receipts": Receipt,
     "notifications": Notification,
     "changes": Change,
+    "outcomes": Outcome,
 }
-WRITES = ("alerts", "incidents", "notifications", "receipts", "audit")
+WRITES = ("alerts", "incidents", "notifications", "receipts", "audit", "outcomes", "models")
 START_MS = 1_700_000_000_000
 
 

@@ -18,12 +18,14 @@ from pipeline.domain.call import CallResult
 from pipeline.domain.catalog import Change, ChangeEntry
 from pipeline.domain.command import KINDS, Command
 from pipeline.domain.incident import Incident
+from pipeline.domain.model import HEADS
 from pipeline.domain.notification import ACTIONS, RESULTS, Notification, Receipt
+from pipeline.domain.outcome import Outcome
 from pipeline.domain.raw import RawAlert
 from pipeline.domain.record import Record
 from pipeline.domain.sink import Delivered, Refused, Retry
 from pipeline.domain.stage import Stage, Update
-from tests.chain import START_MS, Chain
+from tests.chain import START_MS, WRITES, Chain
 
 SCOPE = "5c09e00000000000"
 words = st.sampled_from(["", "web", "db", "a b", "é", "\U0001f514", "x" * 300])
@@ -133,6 +135,17 @@ raws = st.builds(
     value=st.binary(max_size=60)
     | st.fixed_dictionaries({"name": words, "status": words}).map(lambda v: json.dumps(v).encode()),
 )
+outcomes = st.builds(
+    Outcome,
+    model=st.sampled_from(["incidents@a", "incidents+b"]),
+    incident_id=ids,
+    tenant=st.just("default"),
+    version=words,
+    features_version=st.sampled_from([0, 1, 2]),
+    rows=st.lists(st.integers(0, 65_535), max_size=4, unique=True).map(sorted).map(tuple),
+    dense=st.just((0.0,) * 16),
+    labels=st.dictionaries(st.sampled_from([*HEADS, "unheard-of"]), words, max_size=3),
+)
 EVENTS: dict[type, st.SearchStrategy[Any]] = {
     Alert: alerts,
     Command: commands,
@@ -141,6 +154,7 @@ EVENTS: dict[type, st.SearchStrategy[Any]] = {
     CallResult: results,
     RawAlert: raws,
     Change: changes,
+    Outcome: outcomes,
     Update: st.builds(Update, incident=incidents, cause=alerts | commands | receipts),
 }
 TOPICS = {
@@ -150,6 +164,7 @@ TOPICS = {
     Notification: "notifications",
     RawAlert: "raw-alerts",
     Change: "changes",
+    Outcome: "outcomes",
     CallResult: "results",
     Update: "alerts",
 }
@@ -200,8 +215,10 @@ class Outlet:
 def world(stage: Stage, events: Sequence[Any]) -> tuple[Chain, Outlet, list[Record]]:
     """A chain around the stage, and one record per event."""
     outlet = Outlet()
-    lookups: dict[str, dict[str, Any]] = {"services": {}, "changes": {}, "silences": {}}
-    writes = ("alerts", "notifications", "receipts", "incidents", "audit")
+    lookups: dict[str, dict[str, Any]] = {
+        "services": {}, "changes": {}, "silences": {}, "models": {},
+    }  # fmt: skip
+    writes = WRITES
     chain = Chain([Inlet(events), stage, outlet], writes=writes, lookups=lookups)
     records = [chain.record("raw-alerts", str(n), b"-") for n in range(len(events))]
     return chain, outlet, records

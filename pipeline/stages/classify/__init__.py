@@ -1,0 +1,12 @@
+"""The stage `classify`: what kind of trouble an incident is, how bad it is, and whose."""
+
+from __future__ import annotations
+
+from pipeline.domain.wiring import Wiring
+from pipeline.stages.classify.config import Models
+from pipeline.stages.classify.stage import ClassifyStage
+
+
+def build(wiring: Wiring) -> ClassifyStage:
+    """The stage as topology.yaml's `models` declares it; without learning the rules decide."""
+    return ClassifyStage(wiring.sections.get("models") or Models(), wiring.learning)

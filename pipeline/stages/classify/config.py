@@ -1,0 +1,42 @@
+"""The section `models` of topology.yaml, and the names of models that follow from it."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from msgspec import Struct, field
+
+from pipeline.domain.ids import digest64
+from pipeline.domain.outcome import MODEL_PREFIX
+
+POOL_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
+"""What a name in a model's name may be; another tenant's is hashed, as keys on `models` have
+slashes of their own."""
+
+_PLAIN: Final = re.compile(POOL_PATTERN)
+
+
+class Models(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Whose models are whose. Each tenant has its own unless it says otherwise."""
+
+    share: dict[str, str] = field(default_factory=dict)
+    """Tenant → the pool that it joins. Tenants of one pool learn together, in one model, and
+    each of them is judged by it; each has to say so itself, with a line of its own."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a pool whose name no model can carry."""
+        for tenant, pool in self.share.items():
+            if not _PLAIN.fullmatch(pool):
+                raise ValueError(
+                    f"share: the pool {pool!r} of {tenant!r} is no name: write letters, digits, "
+                    "dots and dashes, at most 100"
+                )
+
+    def name(self, tenant: str) -> str:
+        """The model of a tenant's incidents."""
+        pool = self.share.get(tenant)
+        if pool is not None:
+            return f"{MODEL_PREFIX}+{pool}"
+        plain = tenant if _PLAIN.fullmatch(tenant) else f"~{digest64(tenant)}"
+        return f"{MODEL_PREFIX}@{plain}"

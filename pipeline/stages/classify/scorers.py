@@ -1,0 +1,76 @@
+"""Scorers: the models that judge, made of the snapshots on `models`, each taken only whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from msgspec import Struct
+
+from pipeline.domain.model import Scorer, Snapshot, SnapshotError
+from pipeline.domain.outcome import SLOTS, ModelRecord, chunk_key
+from pipeline.domain.wiring import Learning
+
+SCORERS_MAX: Final = 8
+"""Models held ready, some 30 MB each; at the limit the one that was asked longest ago goes, and
+is made again of its snapshot when it is asked."""
+
+
+class Taken(Struct, frozen=True):
+    """What became of a head record: the scorer (None: the rules decide), and what is wrong with
+    the snapshots that could not be taken ("": nothing).
+    """
+
+    record: ModelRecord | None
+    scorer: Scorer | None = None
+    trouble: str = ""
+
+
+_NOTHING: Final = Taken(None)
+
+
+class Scorers:
+    """The scorers of one task. What they answer follows from the global alone."""
+
+    def __init__(self, learning: Learning | None) -> None:
+        self._learning = learning
+        self._taken: dict[str, Taken] = {}
+
+    def take(self, model: str, records: Mapping[str, ModelRecord]) -> Taken:
+        """The scorer of a model by its last snapshot; where that is broken, by the one before."""
+        record = records.get(model)
+        if record is None or self._learning is None:
+            return _NOTHING
+        known = self._taken.get(model)
+        if known is not None and known.record is record:
+            return known
+        self._taken.pop(model, None)
+        if len(self._taken) >= SCORERS_MAX:
+            del self._taken[next(iter(self._taken))]
+        taken = self._taken[model] = _taken(self._learning, record, records)
+        return taken
+
+
+def _taken(learning: Learning, record: ModelRecord, records: Mapping[str, ModelRecord]) -> Taken:
+    troubles = []
+    for age, head in enumerate(record.heads[:SLOTS]):
+        slot = (record.slot + age) % SLOTS
+        try:
+            scorer = learning.restore(head, _chunks(head, record.model, slot, records))
+        except SnapshotError as error:
+            troubles.append(f"the snapshot {head.version} cannot be taken: {error.reason}")
+        else:
+            return Taken(record, scorer, "; ".join(troubles))
+    return Taken(record, None, "; ".join(troubles) or "it has no snapshot")
+
+
+def _chunks(
+    head: Snapshot, model: str, slot: int, records: Mapping[str, ModelRecord]
+) -> list[bytes]:
+    chunks = []
+    for index in range(head.chunks_count):
+        chunk = records.get(chunk_key(model, slot, index))
+        if chunk is None:
+            raise SnapshotError("incomplete", f"chunk {index} of {head.version} is missing")
+        chunks.append(chunk.body)
+    return chunks

@@ -1,0 +1,11 @@
+"""The stage `fit`: outcomes become models, and models snapshots."""
+
+from __future__ import annotations
+
+from pipeline.domain.wiring import Wiring
+from pipeline.stages.fit.stage import FitStage
+
+
+def build(wiring: Wiring) -> FitStage:
+    """The stage; without learning it passes every outcome over."""
+    return FitStage(wiring.learning)

@@ -1,0 +1,96 @@
+"""Memory: the models as they stand in this process, which are no state.
+
+A model in memory has learned the outcomes 1..n with the digest d. Where the table says the same
+of its nth outcome it goes on from there; where it does not (an epoch was taken back and run
+again without an event that raised), or after a start, the model is made anew of the snapshot and
+the outcomes after it. So what is in memory never decides anything: only how long it takes.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from msgspec import Struct
+
+from pipeline.domain.model import Model, SnapshotError
+from pipeline.domain.stage import Context, Table
+from pipeline.domain.wiring import Learning
+from pipeline.stages.fit import reasons
+from pipeline.stages.fit.tables import (
+    CHUNKS,
+    LEARNED,
+    ChunkRow,
+    LearnedRow,
+    ModelRow,
+    features_of,
+    learned_key,
+)
+
+MODELS_MAX: Final = 8
+"""Models in memory, some 30 MB each; at the limit the one used longest ago goes, and is made
+anew when it is needed."""
+
+
+class Standing(Struct):
+    """One model with the count and the digest of what it has learned."""
+
+    model: Model
+    count: int
+    digest: bytes
+
+
+class Memory:
+    """The models of one task."""
+
+    def __init__(self, learning: Learning) -> None:
+        self._learning = learning
+        self._standing: dict[str, Standing] = {}
+
+    def catch_up(self, name: str, row: ModelRow, ctx: Context, learn_max: int) -> Model:
+        """Learn at most `learn_max` of the outcomes that are still to be learned (0: all)."""
+        learned = ctx.table(LEARNED)
+        standing = self._standing.pop(name, None)
+        if standing is None or not _fits(standing, name, row, learned):
+            standing = self._made(name, row, ctx.table(CHUNKS), ctx)
+        if len(self._standing) >= MODELS_MAX:
+            del self._standing[next(iter(self._standing))]
+        end = row.count if learn_max == 0 else min(row.count, standing.count + learn_max)
+        for number in range(standing.count + 1, end + 1):
+            outcome = learned.get(learned_key(name, number))
+            if outcome is None:  # the ring holds all that came after the snapshot
+                raise LookupError(f"{name}: outcome {number} is missing from {LEARNED.name}")
+            standing.model.learn(features_of(outcome), outcome.labels)
+            standing.count, standing.digest = number, outcome.digest
+        self._standing[name] = standing
+        return standing.model
+
+    def behind(self, name: str, row: ModelRow) -> int:
+        """How many outcomes the model in memory has not learned."""
+        standing = self._standing.get(name)
+        return row.count - (row.saved if standing is None else min(standing.count, row.count))
+
+    def _made(self, name: str, row: ModelRow, chunks: Table[ChunkRow], ctx: Context) -> Standing:
+        if not row.heads:
+            return Standing(self._learning.fresh(), 0, b"")
+        head = row.heads[0]
+        bodies = []
+        for index in range(head.chunks_count):
+            chunk = chunks.get(f"{name}/{index:04d}")
+            bodies.append(b"" if chunk is None else chunk.body)
+        try:
+            model = self._learning.restore(head, bodies)
+        except SnapshotError as error:
+            # Another version of the algorithm or of the features: what was learned before does
+            # not fit, and what came after the snapshot begins the new model.
+            ctx.reason(reasons.BEGUN_ANEW, model=name, because=error.reason)
+            model = self._learning.fresh()
+        return Standing(model, row.saved, b"")
+
+
+def _fits(standing: Standing, name: str, row: ModelRow, learned: Table[LearnedRow]) -> bool:
+    if standing.count > row.count or standing.count < row.saved:
+        return False
+    if standing.count == row.saved and not standing.digest:
+        return True  # made of the very snapshot, and nothing learned since
+    outcome = learned.get(learned_key(name, standing.count)) if standing.count else None
+    return outcome is not None and outcome.digest == standing.digest

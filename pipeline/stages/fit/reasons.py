@@ -1,0 +1,20 @@
+"""Every reason that fit gives."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pipeline.domain.reason import Reason
+
+TAKEN_IN: Final = Reason("fit.taken_in", "an outcome of {model} is to be learned", is_audited=False)
+PUBLISHED: Final = Reason("fit.published", "{model} {version}: {learned} outcomes, {size} bytes")
+OTHER_FEATURES: Final = Reason(
+    "fit.other_features", "an outcome of other features was passed over", is_audited=False
+)
+EMPTY: Final = Reason("fit.empty", "an outcome without labels or features", is_audited=False)
+TOO_MANY: Final = Reason(
+    "fit.too_many", "{most} models are learned already; {model} is not", is_audited=False
+)
+BEGUN_ANEW: Final = Reason(
+    "fit.begun_anew", "{model} learns from nothing: {because}", is_audited=False
+)

@@ -1,0 +1,151 @@
+"""The stage `fit`: what turned out becomes a model, and the model a snapshot on `models`.
+
+Taking an outcome in and learning it are two things. To take it in is to put it into the table: it
+is state from then on. To learn it is to move a model in memory that far, now or later. What is
+published follows from the tables alone; learning needs River, which is loaded beside, and until
+then outcomes gather.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from pipeline.domain.model import HEADS
+from pipeline.domain.outcome import HEAD, SLOTS, ModelRecord, Outcome, chunk_key
+from pipeline.domain.stage import Context, TableSpec, before_slash
+from pipeline.domain.wiring import Learning
+from pipeline.stages.fit import reasons
+from pipeline.stages.fit.memory import Memory
+from pipeline.stages.fit.tables import (
+    CHUNKS,
+    LEARNED,
+    MODELS,
+    RING,
+    ChunkRow,
+    ModelRow,
+    kept,
+    learned_key,
+)
+
+TOPIC: Final = "models"
+
+FIRST: Final = 500
+"""The first snapshot is made when so many outcomes are there: fewer decide nothing well."""
+
+EVERY_COUNT: Final = RING
+EVERY_MS: Final = 6 * 3_600_000
+"""A snapshot is due after so many outcomes, or so long after the last one where there are any."""
+
+NAMES_MAX: Final = 100
+"""Models of one task; the outcomes of further ones are passed over, with a reason."""
+
+LEARN_AT: Final = 64
+LEARN_MAX: Final = 1_000
+"""Outcomes are learned when so many wait, at most so many per event: some 30 ms."""
+
+
+class FitStage:
+    """Outcomes in; chunks and head records of snapshots out."""
+
+    name = "fit"
+    accepts = (Outcome,)
+    tables: tuple[TableSpec[Any], ...] = (MODELS, LEARNED, CHUNKS)
+
+    def __init__(
+        self,
+        learning: Learning | None,
+        *,
+        first: int = FIRST,
+        every_count: int = EVERY_COUNT,
+    ) -> None:
+        self._learning = learning
+        self._first = first
+        self._every_count = min(every_count, RING)
+        self._memory = None if learning is None else Memory(learning)
+
+    def process(self, event: Outcome, ctx: Context) -> None:
+        """Take one outcome in, and publish where that is due."""
+        learning, memory = self._learning, self._memory
+        labels = {head: label for head, label in event.labels.items() if head in HEADS and label}
+        if learning is None or memory is None or not labels or not event.rows:
+            ctx.reason(reasons.EMPTY)
+            return
+        if event.features_version != learning.features_version:
+            ctx.reason(reasons.OTHER_FEATURES)
+            return
+        name = event.model
+        row = self._row(name, ctx)
+        if row is None:
+            ctx.reason(reasons.TOO_MANY, most=NAMES_MAX, model=name)
+            return
+        entry = kept(replace(event, labels=labels), row.digest)
+        row = replace(row, count=row.count + 1, digest=entry.digest)
+        ctx.table(LEARNED).put(learned_key(name, row.count), entry)
+        ctx.reason(reasons.TAKEN_IN, model=name)
+        if self._is_due(row):
+            row = self._publish(name, row, memory, ctx)
+        elif learning.is_loaded and memory.behind(name, row) >= LEARN_AT:
+            memory.catch_up(name, row, ctx, LEARN_MAX)
+        if not row.wake_at_ms and row.count > row.saved > 0:
+            row = replace(row, wake_at_ms=row.saved_at_ms + EVERY_MS)
+            ctx.wake_at(name, max(row.wake_at_ms, ctx.now_ms + 1))
+        ctx.table(MODELS).put(name, row)
+
+    def wake(self, key: str, ctx: Context) -> None:
+        """The last snapshot is old, and there is more to be told."""
+        row = ctx.table(MODELS).get(key)
+        if row is None or self._memory is None:
+            return
+        row = replace(row, wake_at_ms=0)
+        if row.count > row.saved:
+            due_ms = row.saved_at_ms + EVERY_MS
+            if due_ms > ctx.now_ms:  # one was published since for its many outcomes
+                row = replace(row, wake_at_ms=due_ms)
+                ctx.wake_at(key, due_ms)
+            else:
+                row = self._publish(key, row, self._memory, ctx)
+        ctx.table(MODELS).put(key, row)
+
+    def owner_of_wake(self, key: str) -> str:
+        """The model that is to be published: the key of its outcomes."""
+        return before_slash(key)
+
+    def _row(self, name: str, ctx: Context) -> ModelRow | None:
+        """The row of a model, a new one where there may be one more."""
+        models = ctx.table(MODELS)
+        row = models.get(name)
+        if row is None and sum(1 for _ in models.scan("")) < NAMES_MAX:
+            row = ModelRow()
+        return row
+
+    def _is_due(self, row: ModelRow) -> bool:
+        if not row.saved:
+            return row.count >= self._first
+        return row.count - row.saved >= self._every_count
+
+    def _publish(self, name: str, row: ModelRow, memory: Memory, ctx: Context) -> ModelRow:
+        """Write the snapshot of all that was taken in, in this epoch: to the table that the model
+        is restored from, and to the topic that it is judged by.
+        """
+        head, chunks = memory.catch_up(name, row, ctx, 0).snapshot(name, row.count)
+        slot = (row.slot + 1) % SLOTS if row.heads else 0
+        table = ctx.table(CHUNKS)
+        for index, body in enumerate(chunks):
+            table.put(f"{name}/{index:04d}", ChunkRow(body))
+            chunk = ModelRecord(model=name, slot=slot, index=index, body=body)
+            ctx.emit(TOPIC, chunk_key(name, slot, index), chunk)
+        former = row.heads[0].chunks_count if row.heads else 0
+        for index in range(len(chunks), former):
+            table.delete(f"{name}/{index:04d}")
+        heads = (head, *row.heads)[:SLOTS]
+        ctx.emit(TOPIC, name, ModelRecord(model=name, slot=slot, index=HEAD, heads=heads))
+        ctx.reason(
+            reasons.PUBLISHED,
+            model=name,
+            version=head.version,
+            learned=head.learned_count,
+            size=head.size_bytes,
+        )
+        return replace(row, slot=slot, saved=row.count, saved_at_ms=ctx.now_ms, heads=heads)
