@@ -2,8 +2,9 @@
 
     raw-alerts ─► intake:  ingest → enrich                         ─► alerts
     changes    ─► announce                                         ─► notifications
-    alerts     ─► decide:  watch → correlate → route               ─► notifications, incidents
+    alerts     ─► decide:  watch → correlate → classify → route    ─► notifications, incidents
     notifications ─► deliver: send ─► PagerDuty, webhooks          ─► receipts ─► back to decide
+    outcomes   ─► learn:   fit                                     ─► models ─► scored by classify
 
 Read in this order: `domain` (the values and the contract of a stage), `engine` (a Task runs a
 chain of stages over a batch and returns Effects), `hosts/embedded` (commits Effects in one SQL

@@ -23,9 +23,11 @@ STAGES: Final = MappingProxyType(
         "enrich": "pipeline.stages.enrich:build",
         "watch": "pipeline.stages.watch:build",
         "correlate": "pipeline.stages.correlate:build",
+        "classify": "pipeline.stages.classify:build",
         "route": "pipeline.stages.route:build",
         "announce": "pipeline.stages.announce:build",
         "send": "pipeline.stages.send:build",
+        "fit": "pipeline.stages.fit:build",
     }
 )
 """Name of a stage → its `build`, a function from Wiring to Stage."""
@@ -35,6 +37,7 @@ SECTIONS: Final = MappingProxyType(
         "ingest": "pipeline.stages.ingest.config:IngestConfig",
         "enrich": "pipeline.stages.enrich.config:EnrichConfig",
         "correlate": "pipeline.stages.correlate.config:CorrelateConfig",
+        "models": "pipeline.stages.classify.config:Models",
         "inhibit": "pipeline.stages.route.config:Inhibition",
         "routes": "pipeline.stages.route.config:Route",
     }

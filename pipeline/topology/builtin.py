@@ -61,6 +61,20 @@ TOPICS: Final = MappingProxyType(
             partitions=1,
             description="The latest deploys and configuration changes of each service: a global.",
         ),
+        "outcomes": TopicSpec(
+            schema="Outcome",
+            key="model",
+            partitions=1,
+            retention=Duration(90 * _DAY),
+            description="What was decided of incidents, and what turned out: what models learn.",
+        ),
+        "models": TopicSpec(
+            schema="ModelRecord",
+            key="model, or model/slot/chunk",
+            cleanup="compact",
+            partitions=1,
+            description="Snapshots of the models, and how good each is: a global.",
+        ),
         "dead-letters": TopicSpec(
             schema="DeadLetter",
             key="source topic",
@@ -94,9 +108,9 @@ AGENTS: Final = MappingProxyType(
         "decide": AgentSpec(
             reads=("alerts", "commands"),
             returns=("receipts",),
-            stages=("watch", "correlate", "route"),
-            writes=("incidents", "notifications", "audit", "alerts"),
-            looks_up=("silences", "services"),
+            stages=("watch", "correlate", "classify", "route"),
+            writes=("incidents", "notifications", "audit", "alerts", "outcomes"),
+            looks_up=("silences", "services", "changes", "models"),
         ),
         "announce": AgentSpec(
             reads=("changes",), stages=("announce",), writes=("notifications", "audit")
@@ -104,6 +118,7 @@ AGENTS: Final = MappingProxyType(
         "deliver": AgentSpec(
             reads=("notifications",), stages=("send",), writes=("receipts", "audit")
         ),
+        "learn": AgentSpec(reads=("outcomes",), stages=("fit",), writes=("models", "audit")),
     }
 )
 """Every agent, in stream order. A file that states `agents` states all that there are."""
@@ -114,5 +129,5 @@ EDGE_WRITES: Final = frozenset({"raw-alerts", "commands", "silences", "services"
 ENGINE_WRITES: Final = frozenset({"dead-letters", "journal"})
 """Topics that every agent writes by itself."""
 
-GLOBALS: Final = frozenset({"silences", "services", "changes"})
+GLOBALS: Final = frozenset({"silences", "services", "changes", "models"})
 """Topics that agents may look up."""

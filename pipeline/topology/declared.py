@@ -68,7 +68,7 @@ class AgentSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     writes: tuple[str, ...] = ()
     """Topics that its stages emit to; any agent may write dead-letters besides."""
     looks_up: tuple[str, ...] = ()
-    """Globals that it holds read-only: silences, services, changes."""
+    """Globals that it holds read-only: silences, services, changes, models."""
 
 
 class TenantSpec(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

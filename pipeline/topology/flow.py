@@ -18,9 +18,11 @@ _LISTS: Final = ("reads", "returns", "stages", "writes", "looks_up")
 _NEEDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "enrich": {"writes": ("alerts",), "looks_up": ("services", "changes")},
     "correlate": {"writes": ("incidents",), "looks_up": ("services",)},
+    "classify": {"writes": ("outcomes",), "looks_up": ("services", "changes", "models")},
     "route": {"writes": ("notifications",), "looks_up": ("silences",)},
     "announce": {"reads": ("changes",), "writes": ("notifications",)},
     "send": {"writes": ("receipts",)},
+    "fit": {"reads": ("outcomes",), "writes": ("models",)},
 }
 """What the agent of a stage has to declare, or the stage fails on its first event."""
 

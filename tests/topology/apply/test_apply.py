@@ -158,7 +158,7 @@ async def test_an_apply_that_was_interrupted_goes_on(options: dict[str, Any]) ->
     async with connected(options) as connection:
         await act(connection, wanted, actions[:5])
         await act(connection, wanted, actions[:7])  # what is there already is no fault
-    assert [kind for kind, _ in await kinds(options, SMALL)].count("create") == 10
+    assert [kind for kind, _ in await kinds(options, SMALL)].count("create") == 13
     control = await applied(options, SMALL)
     assert control.applied
     assert await kinds(options, SMALL) == []
