@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pytest
+from aiokafka.partitioner import murmur2
 from confluent_kafka import Producer
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline.hosts.faust.client.partitions import KEYS_MAX, _hashed, partition_of
+from pipeline.hosts.faust.client.partitions import KEYS_MAX, key_hash, partition_of
 from tests.hosts.faust.client.reading import read_committed
 from tests.hosts.faust.topics import make_topic
 from tests.kafka import Broker
@@ -21,14 +24,19 @@ KNOWN = {
 }
 
 
-@pytest.mark.parametrize(("key", "murmur2"), KNOWN.items())
+@pytest.mark.parametrize(("key", "known"), KNOWN.items())
 @pytest.mark.parametrize("count", [1, 3, 12, 100])
-def test_it_is_javas(key: bytes, murmur2: int, count: int) -> None:
-    assert partition_of(key, count) == (murmur2 & 0x7FFFFFFF) % count
+def test_it_is_javas(key: bytes, known: int, count: int) -> None:
+    assert partition_of(key, count) == (known & 0x7FFFFFFF) % count
+
+
+@given(st.binary(max_size=200))
+def test_it_is_that_of_aiokafka(key: bytes) -> None:
+    assert key_hash(key) == murmur2(key) & 0x7FFFFFFF
 
 
 def test_what_is_remembered_is_bounded() -> None:
-    assert _hashed.cache_info().maxsize == KEYS_MAX
+    assert key_hash.cache_info().maxsize == KEYS_MAX
 
 
 def test_librdkafka_agrees_on_a_real_topic(broker: Broker) -> None:
