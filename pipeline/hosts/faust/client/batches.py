@@ -14,8 +14,14 @@ from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
 from pipeline.hosts.faust.client.errors import ClientError
 
-Outgoing: TypeAlias = tuple[bytes | None, bytes | None, list[tuple[str, bytes]], int]
-"""A record to be written: key, value (None deletes the key), headers, timestamp in ms."""
+Outgoing: TypeAlias = tuple[
+    bytes | None, bytes | None, list[tuple[str, bytes]] | dict[str, str], int
+]
+"""A record to be written: key, value (None deletes the key), headers, timestamp in ms.
+
+Headers that are text stay so until their record lies in its batch: encoded for a whole epoch in
+advance they are six objects a record, and most of what the garbage collector has to look at.
+"""
 
 Place: TypeAlias = tuple[str, int]
 """A topic and one of its partitions."""
@@ -45,14 +51,23 @@ class Writer(NamedTuple):
         first = 0
         builder = self._builder(sequence, size_bytes_max)
         append = builder.append
+        known: object = None
+        content: list[tuple[str, bytes]] = []
         for number, (key, value, headers, timestamp_ms) in enumerate(records):
-            if append(number - first, timestamp_ms, key, value, headers) is None:
+            if headers is not known:  # records of one event share their headers
+                known = headers
+                content = (
+                    [(name, text.encode()) for name, text in headers.items()]
+                    if isinstance(headers, dict)
+                    else headers
+                )
+            if append(number - first, timestamp_ms, key, value, content) is None:
                 made.append(Batch(self, place, records[first:number], sequence, builder.build()))
                 sequence = sequence_after(sequence, number - first)
                 first = number
                 builder = self._builder(sequence, size_bytes_max)
                 append = builder.append
-                append(0, timestamp_ms, key, value, headers)
+                append(0, timestamp_ms, key, value, content)
         if first < len(records):
             made.append(Batch(self, place, records[first:], sequence, builder.build()))
         return made

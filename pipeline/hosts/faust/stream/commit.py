@@ -24,7 +24,7 @@ class Committer:
         self._counts: dict[str, int] = {}
         changelog = app.setting.changelog(app.definition.name)
         self._changelog = changelog
-        self._writer = Writer(changelog, self._partition)
+        self._writer = Writer(changelog, self._counts)
         self._first_topic = next(iter(app.definition.reads))
 
     @property
@@ -48,9 +48,6 @@ class Committer:
         definition = self._app.definition
         for topic in (*definition.writes, "dead-letters", "journal", self._changelog):
             self._counts[topic] = await self.producer.partitions(topic)
-
-    def _partition(self, topic: str, key: bytes) -> int:
-        return self.producer.partition(key, self._counts[topic])
 
     def assignment_number(self) -> int:
         """Our own count of assignments and seeks."""

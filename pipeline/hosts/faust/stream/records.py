@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
+from typing import Final
 
 from pipeline.codec import encode
 from pipeline.domain.store import Output
 from pipeline.engine import Effects
 from pipeline.engine.agent import JOURNAL
+from pipeline.hosts.faust.client.partitions import key_hash
 from pipeline.hosts.faust.client.transactions import Outgoing
 from pipeline.hosts.faust.state.changelog import CHECKPOINT_KEY, changelog_key, encode_checkpoint
 
@@ -15,12 +17,17 @@ Outbound = dict[tuple[str, int], list[Outgoing]]
 """(topic, partition) → the records of one transaction, in order."""
 
 
-class Writer:
-    """Turns the Effects of one agent into the records of a transaction."""
+_NO_HEADERS: Final[list[tuple[str, bytes]]] = []
 
-    def __init__(self, changelog: str, partition_of: Callable[[str, bytes], int]) -> None:
+
+class Writer:
+    """Turns the Effects of one agent into the records of a transaction. `counts` says how many
+    partitions each topic has.
+    """
+
+    def __init__(self, changelog: str, counts: Mapping[str, int]) -> None:
         self._changelog = changelog
-        self._partition_of = partition_of
+        self._counts = counts
 
     def write(self, epochs: Iterable[tuple[int, Effects]]) -> Outbound:
         """The records of the epochs of some tasks, given with their partitions."""
@@ -33,15 +40,14 @@ class Writer:
     def _outputs(self, effects: Effects, into: Outbound) -> None:
         now_ms = effects.checkpoint.now_ms
         journal = Output(topic=JOURNAL, key=effects.task, value=encode(effects.journal))
-        texts: dict[str, str] | None = None
-        headers: list[tuple[str, bytes]] = []
+        topic, count = "", 1
         for output in (*effects.outputs, journal):
-            if output.headers is not texts:  # outputs of one event share their headers
-                texts = output.headers
-                headers = [(name, text.encode()) for name, text in texts.items()]
+            if output.topic != topic:
+                topic = output.topic
+                count = self._counts[topic]
             key = output.key.encode()
-            place = output.topic, self._partition_of(output.topic, key)
-            record = (key, output.value, headers, now_ms)
+            place = topic, key_hash(key) % count
+            record = (key, output.value, output.headers, now_ms)
             known = into.get(place)
             if known is None:
                 into[place] = [record]
@@ -52,7 +58,8 @@ class Writer:
         now_ms = effects.checkpoint.now_ms
         changes = into.setdefault((self._changelog, partition), [])
         changes += [
-            (changelog_key(table, key), value, [], now_ms)
+            (changelog_key(table, key), value, _NO_HEADERS, now_ms)
             for (table, key), value in effects.changes.items()
         ]
-        changes.append((CHECKPOINT_KEY, encode_checkpoint(effects.checkpoint), [], now_ms))
+        content = encode_checkpoint(effects.checkpoint)
+        changes.append((CHECKPOINT_KEY, content, _NO_HEADERS, now_ms))

@@ -18,7 +18,9 @@ def unpacked(batch: Batch) -> tuple[int, int, int, list[Outgoing]]:
     records = MemoryRecords(bytes(batch.buffer)).next_batch()
     assert records is not None
     assert records.validate_crc()
-    found = [(each.key, each.value, list(each.headers), each.timestamp) for each in records]
+    found: list[Outgoing] = [
+        (each.key, each.value, list(each.headers), each.timestamp) for each in records
+    ]
     return records.producer_id, records.producer_epoch, records.base_sequence, found
 
 
@@ -54,6 +56,16 @@ def test_tombstones_headers_and_keyless_records_survive() -> None:
     ]
     (batch,) = Writer(1, 0).batches(PLACE, records, 5, 1_000)
     assert unpacked(batch) == (1, 0, 5, records)
+
+
+def test_headers_that_are_text_are_each_records_own() -> None:
+    one, two = {"origin": "a:0:1:0", "tenant": "é"}, {"origin": ""}
+    given: list[dict[str, str]] = [one, one, {}, two, one]
+    records: list[Outgoing] = [(b"k", b"v" * 30, headers, 1) for headers in given]
+    found = [each for b in Writer(1, 0).batches(PLACE, records, 0, 200) for each in unpacked(b)[3]]
+    assert [each[2] for each in found] == [
+        [(name, text.encode()) for name, text in headers.items()] for headers in given
+    ]
 
 
 def test_a_record_larger_than_a_batch_goes_alone() -> None:
