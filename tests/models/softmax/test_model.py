@@ -1,0 +1,136 @@
+import hashlib
+import random
+
+import pytest
+
+from pipeline.domain.model import Features
+from pipeline.models.softmax import labels as labels_module
+from pipeline.models.softmax.head import JUDGED_EVERY, JUDGED_FIRST, chances
+from pipeline.models.softmax.kept import SoftmaxKind
+from pipeline.models.softmax.labels import Labels
+from pipeline.models.softmax.model import COLUMNS, Softmax
+from tests.checks.model import subjects
+
+KIND = SoftmaxKind()
+
+
+def digest(model: Softmax) -> str:
+    whole = hashlib.sha256(model.table.weights.tobytes() + model.table.squares.tobytes())
+    return whole.hexdigest() + model.snapshot("m", 0)[0].checksum
+
+
+def test_a_snapshot_and_a_replay_are_the_model_that_was_never_interrupted() -> None:
+    stream = [(KIND.features(each), labels) for each, labels in subjects(3_000)]
+    whole = KIND.fresh()
+    for features, labels in stream:
+        whole.learn(features, labels)
+    expected, rng = digest(whole), random.Random(15)
+    for _ in range(15):
+        cut = int(rng.random() * len(stream))
+        first = KIND.fresh()
+        for features, labels in stream[:cut]:
+            first.learn(features, labels)
+        head, chunks = first.snapshot("m", cut)
+        second = KIND.restore(head, chunks)
+        for features, labels in stream[head.offset :]:
+            second.learn(features, labels)
+        assert digest(second) == expected, f"cut at {cut}"
+
+
+def test_writing_a_snapshot_changes_nothing() -> None:
+    stream = [(KIND.features(each), labels) for each, labels in subjects(400)]
+    quiet, kept = KIND.fresh(), KIND.fresh()
+    for number, (features, labels) in enumerate(stream):
+        quiet.learn(features, labels)
+        kept.learn(features, labels)
+        if number % 50 == 0:
+            kept.snapshot("m", number)
+    assert digest(quiet) == digest(kept)
+
+
+def test_only_heads_with_a_label_learn() -> None:
+    model = Softmax()
+    features = Features((1, 2, 3))
+    model.learn(features, {"team": "web"})
+    model.learn(features, {"team": "db"})
+    before = model.table.weights.copy()
+    model.learn(features, {"severity": "info"})
+    model.learn(features, {"severity": "critical"})
+    start = {head.name: head.start for head in model.heads}
+    team = slice(start["team"], start["team"] + COLUMNS["team"])
+    severity = slice(start["severity"], start["severity"] + COLUMNS["severity"])
+    assert (model.table.weights[:, team] == before[:, team]).all()
+    assert (model.table.weights[:, severity] != 0).any()
+    assert {each.head for each in model.score(features)} == {"team", "severity"}
+
+
+def test_a_full_head_forgets_the_label_learned_least() -> None:
+    model = Softmax({"team": 3})
+    for row, team in enumerate(("a", "a", "a", "b", "b", "c")):
+        model.learn(Features((row, 9)), {"team": team})
+    for number in range(50):
+        model.learn(Features((20,)), {"team": f"seen-once-{number}"})
+    (head,) = model.heads
+    assert head.labels.names == ["a", "b", "seen-once-49"]
+    assert head.labels.forgotten_count == 50
+    column = head.labels.columns["seen-once-49"]
+    assert model.table.weights[5, column] == 0.0
+
+
+def test_a_label_no_longer_used_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(labels_module, "FADE_EVERY", 10)
+    found = Labels(2)
+    for label in ["old"] * 40 + ["new"] * 40 + ["newest"]:
+        at = found.columns.get(label, -1)
+        if at < 0:
+            at, _ = found.admit(label)
+        found.count(at)
+    assert sorted(found.names) == ["new", "newest"]
+
+
+@pytest.mark.parametrize("policy", ["warn", "reset"])
+def test_a_reorganisation_is_noticed_and_followed(policy: str) -> None:
+    model = Softmax({"team": 8}, on_drift=policy)  # type: ignore[arg-type]
+    rng, hits = random.Random(6), 0
+    for number in range(6_000):
+        service = int(rng.random() * 6)
+        team = f"team-{service if number < 3_000 else (service + 1) % 6}"
+        features = Features((service, 100 + int(rng.random() * 50), 300))
+        if number >= 5_000:
+            hits += model.score(features)[0].label == team
+        model.learn(features, {"team": team})
+    (quality,) = model.qualities()
+    assert quality.drifts_count >= 1
+    assert quality.drifted_at >= 3_000
+    assert hits > 970
+
+
+def test_reset_forgets_one_head_only() -> None:
+    model = Softmax({"team": 4, "noise": 2}, on_drift="reset")
+    rng, count = random.Random(7), 0
+    while not model.heads[0].drifts_count:
+        count += 1
+        shift = count > 2_000
+        row = int(rng.random() * 4)
+        labels = {"team": f"t{(row + 2 * shift) % 4}", "noise": "yes" if row % 2 else "no"}
+        model.learn(Features((row,)), labels)
+        assert count < 3_000
+    team = model.table.weights[:4, :4]
+    assert abs(team).max() <= 0.4
+    assert model.score(Features((1,)))[1].label == "yes"
+    assert model.score(Features((1,)))[1].confidence > 0.9
+
+
+def test_later_outcomes_are_judged_one_in_a_few() -> None:
+    model = Softmax({"team": 4})
+    for number in range(JUDGED_FIRST + 1_000):
+        model.learn(Features((1,)), {"team": "ab"[number % 2]})
+    judged = model.heads[0].rolling.judged_count
+    assert judged == pytest.approx(JUDGED_FIRST + 1_000 / JUDGED_EVERY, abs=2)
+
+
+@pytest.mark.parametrize("odds", [[0.0], [1e4, -1e4], [-1e4, -1e4], [3.0, 1.0, 2.0]])
+def test_chances_share_one(odds: list[float]) -> None:
+    found = chances(odds, 5.0)
+    assert sum(found) == pytest.approx(1.0)
+    assert found.index(max(found)) == odds.index(max(odds))
