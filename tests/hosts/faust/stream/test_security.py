@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import secrets
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
@@ -28,6 +29,11 @@ from tests.wait import wait_until_async
 
 COUNT = 300
 PASSWORD = "correct-horse"
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning"
+)
+"""TLS says goodbye before it closes; the loop of a thread that ends does not wait for that."""
+
 LISTENERS = {
     "both": Listener("BOTH", "sasl_ssl"),
     "proven": Listener("PROVEN", "ssl", asks_certificate=True),
@@ -82,6 +88,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         certificates=certificates,
     ) as node:
         yield Site(node, certificates)
+    gc.collect()  # here, where what is left open is forgiven, and not in a test that comes later
 
 
 @pytest.fixture
