@@ -35,8 +35,11 @@ COUNT: Final = len(NAMES)
 STEPS: Final = 4
 """Steps of a figure between 0 and 1 that are told apart as tokens."""
 
+_SAID_BY_FACTS: Final = frozenset({"severity", "tier", "dependents", "text"})
 _TOKENS: Final = tuple(
-    tuple(f"{name}~{step}" for step in (*range(STEPS + 1), *range(-STEPS, 0))) for name in NAMES
+    (place, tuple(f"{name}~{step}" for step in (*range(STEPS + 1), *range(-STEPS, 0))))
+    for place, name in enumerate(NAMES)
+    if name not in _SAID_BY_FACTS
 )
 
 URGENT: Final = frozenset(
@@ -95,9 +98,12 @@ def dense(subject: Subject, words_of_people: list[str]) -> tuple[float, ...]:
 
 
 def steps(figures: tuple[float, ...]) -> list[str]:
-    """Tokens for the figures that are not 0: a linear model sees by them what is not linear."""
-    return [
-        tokens[round(figure * STEPS)]
-        for tokens, figure in zip(_TOKENS, figures, strict=True)
-        if figure
-    ]
+    """Tokens for the figures that no fact says: a linear model sees by them what is not linear.
+    A figure about 0 has none.
+    """
+    found = []
+    for place, tokens in _TOKENS:
+        step = round(figures[place] * STEPS)
+        if step:
+            found.append(tokens[step])
+    return found

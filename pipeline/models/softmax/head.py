@@ -11,7 +11,7 @@ from pipeline.domain.model import NO, YES
 from pipeline.models.calibration.bins import Bins
 from pipeline.models.calibration.conformal import Conformal
 from pipeline.models.calibration.temperature import Temperature
-from pipeline.models.drift.rolling import HORIZON, Rolling
+from pipeline.models.drift.rolling import Rolling
 from pipeline.models.drift.watch import WatchState
 from pipeline.models.softmax.labels import Labels
 
@@ -26,7 +26,7 @@ _BINARY: Final = frozenset({YES, NO})
 class Head(Struct):
     """One head without its weights, as it lives and as a snapshot keeps it.
 
-    Its columns begin at `start`; `error_rate` is that of about its last HORIZON outcomes; `watch`
+    Its columns begin at `start`; `error_rate` is that of about its last 2,000 outcomes; `watch`
     is current in a snapshot only.
     """
 
@@ -42,16 +42,9 @@ class Head(Struct):
     drifts_count: int = 0
     drifted_at: int = -1
 
-    def count_error(self, is_error: bool) -> None:  # noqa: FBT001 - the one thing it takes
-        """Take an outcome into the error rate."""
-        share = 1.0 / min(self.labels.outcomes_count + 1, HORIZON)
-        self.error_rate += share * (is_error - self.error_rate)
-
     def judge(self, odds: list[float], truth: int) -> None:
         """Compare what it would have said with the truth (-1: a label not known before)."""
         count = self.labels.outcomes_count
-        if count > JUDGED_FIRST and count % JUDGED_EVERY:
-            return
         found = chances(odds, self.temperature.beta)
         highest = max(found)
         is_hit = truth >= 0 and found[truth] == highest
@@ -73,6 +66,9 @@ class Head(Struct):
 def chances(odds: list[float], beta: float) -> list[float]:
     """Softmax of beta x log-odds, by math.exp; never overflows. There must be one at least."""
     highest = max(odds)
-    powers = [exp(beta * (each - highest)) for each in odds]
+    if beta == 1.0:
+        powers = [exp(each - highest) for each in odds]
+    else:
+        powers = [exp(beta * (each - highest)) for each in odds]
     share = 1.0 / sum(powers)
     return [each * share for each in powers]

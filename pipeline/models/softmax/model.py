@@ -13,9 +13,10 @@ from typing import Any, Final
 from pipeline.domain.alert import NAN
 from pipeline.domain.model import EVIDENCE_MAX, LABEL_CHARS_MAX, Belief, Features, Quality, Snapshot
 from pipeline.models.drift.policy import Drifted, Policy, decide
+from pipeline.models.drift.rolling import HORIZON
 from pipeline.models.drift.watch import Watch
 from pipeline.models.features.hashing import ROWS
-from pipeline.models.softmax.head import Head, chances
+from pipeline.models.softmax.head import JUDGED_EVERY, JUDGED_FIRST, Head, chances
 from pipeline.models.softmax.labels import Labels
 from pipeline.models.softmax.table import Table
 
@@ -99,9 +100,26 @@ class Softmax:
         has_learned = False
         for number, head in enumerate(self.heads):
             label = labels.get(head.name)
-            if label and len(label) <= LABEL_CHARS_MAX:
-                has_learned = True
-                self._learn_head(number, label, logits, slopes, forgotten)
+            if not label or len(label) > LABEL_CHARS_MAX:
+                continue
+            has_learned = True
+            known, start = head.labels, head.start
+            odds = logits[start : start + len(known.names)]
+            truth = known.columns.get(label, -1)
+            if odds:
+                is_error = truth < 0 or odds[truth] != max(odds)
+                count = known.outcomes_count
+                if count <= JUDGED_FIRST or not count % JUDGED_EVERY:
+                    head.judge(odds, truth)
+                if self.watches[number].learn(is_error):
+                    self._follow(number, odds, forgotten)
+                head.error_rate += (is_error - head.error_rate) / min(count + 1, HORIZON)
+            if truth < 0:
+                truth = self._admit(head, label, odds, forgotten)
+            known.count(truth)
+            pull = chances(odds, 1.0)
+            pull[truth] -= 1.0
+            slopes[start : start + len(pull)] = pull
         if not has_learned:
             return
         self.learned_count += 1
@@ -110,35 +128,16 @@ class Softmax:
             spoken[:, column] = 0.0
         table.step(index, spoken, slopes)
 
-    def _learn_head(
-        self,
-        number: int,
-        label: str,
-        logits: list[float],
-        slopes: list[float],
-        forgotten: list[int],
-    ) -> None:
-        head = self.heads[number]
-        start, known = head.start, head.labels
-        truth = known.columns.get(label, -1)
-        odds = logits[start : start + len(known.names)]
-        if odds:
-            is_error = truth < 0 or odds[truth] != max(odds)
-            head.judge(odds, truth)
-            if self.watches[number].learn(is_error):
-                self._follow(number, odds, forgotten)
-            head.count_error(is_error)
-        if truth < 0:
-            truth, has_forgotten = known.admit(label)
-            if has_forgotten:
-                forgotten.append(start + truth)
-                odds[truth] = 0.0
-            else:
-                odds.append(0.0)
-        known.count(truth)
-        pull = chances(odds, 1.0)
-        pull[truth] -= 1.0
-        slopes[start : start + len(pull)] = pull
+    @staticmethod
+    def _admit(head: Head, label: str, odds: list[float], forgotten: list[int]) -> int:
+        """Give a new label its column, of which nothing is known."""
+        at, has_forgotten = head.labels.admit(label)
+        if has_forgotten:
+            forgotten.append(head.start + at)
+            odds[at] = 0.0
+        else:
+            odds.append(0.0)
+        return at
 
     def _follow(self, number: int, odds: list[float], forgotten: list[int]) -> None:
         """Do what the policy says about a drift of one head."""

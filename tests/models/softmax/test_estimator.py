@@ -21,7 +21,9 @@ def stream(count: int) -> list[tuple[dict[str, Any], str]]:
 
 def test_river_measures_it_like_its_own() -> None:
     model = HashedSoftmax(labels_max=4)
-    measured = evaluate.progressive_val_score(stream(500), model, metrics.Accuracy())
+    make: Any = metrics.Accuracy
+    outcomes: Any = stream(500)
+    measured: Any = evaluate.progressive_val_score(outcomes, model, make())
     assert measured.get() > 0.97
 
 
