@@ -20,6 +20,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, Final, cast
 
 from aiokafka import TopicPartition
@@ -70,11 +71,25 @@ class RebalanceListener(driver.ConsumerRebalanceListener):
             raise
 
 
+Fetch = tuple[int, Mapping[Any, Sequence[Any]]]
+"""Records, and the number under which they left the fetcher."""
+
+
+def _settle(fetched: Future[Fetch], task: asyncio.Task[Fetch]) -> None:
+    if task.cancelled():
+        fetched.set_exception(asyncio.CancelledError())  # the thread ends
+    elif error := task.exception():
+        fetched.set_exception(error)
+    else:
+        fetched.set_result(task.result())
+
+
 class ConsumerThread(driver.AIOKafkaConsumerThread):
     """The thread in which aiokafka's consumer lives."""
 
     def __post_init__(self) -> None:
         self.number = 0
+        self._fetching: asyncio.Task[Fetch] | None = None
         super().__post_init__()
 
     def _create_worker_consumer(self, transport: Any) -> EpochConsumer:
@@ -103,16 +118,20 @@ class ConsumerThread(driver.AIOKafkaConsumerThread):
         """The consumer itself. Raises ConsumerNotStarted before its start."""
         return cast("EpochConsumer", self._ensure_consumer())
 
-    async def fetch(self, limit: int, within_s: float) -> tuple[int, Mapping[Any, Sequence[Any]]]:
+    async def fetch(self, limit: int, within_s: float) -> Fetch:
         """At most `limit` records, and the number under which they left the fetcher."""
-        return cast(
-            "tuple[int, Mapping[Any, Sequence[Any]]]",
-            await self.call_thread(self._fetch_numbered, limit, within_s),
-        )
+        # Not by `call_thread`: for each call mode makes three tasks that wait for its queue.
+        fetched: Future[Fetch] = Future()
+        self.thread_loop.call_soon_threadsafe(self._begin_fetch, fetched, limit, within_s)
+        return await asyncio.wrap_future(fetched)
 
-    async def _fetch_numbered(
-        self, limit: int, within_s: float
-    ) -> tuple[int, Mapping[Any, Sequence[Any]]]:
+    def _begin_fetch(self, fetched: Future[Fetch], limit: int, within_s: float) -> None:
+        if fetched.set_running_or_notify_cancel():
+            task = self.thread_loop.create_task(self._fetch_numbered(limit, within_s))
+            self._fetching = task
+            task.add_done_callback(partial(_settle, fetched))
+
+    async def _fetch_numbered(self, limit: int, within_s: float) -> Fetch:
         consumer = self.client
         consumer.check()
         fetcher = consumer._fetcher  # noqa: SLF001
