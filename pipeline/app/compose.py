@@ -6,12 +6,13 @@ Hosts, driver, replay and backtest all run what `agents` gives.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from msgspec.structs import replace
 
 from pipeline import registry
+from pipeline.app.learning import Learned
 from pipeline.codec import TOPIC_VALUES
 from pipeline.domain.raw import RawAlert
 from pipeline.domain.stage import Event
@@ -79,7 +80,13 @@ def wiring(
         sections=sections,
         sinks=registry.sinks(),
         is_dry=slot.startswith(DRY),
+        learning=Learned(),
     )
+
+
+def is_learning(found: Iterable[Agent]) -> bool:
+    """Whether any of these agents learns: then what that needs is to be loaded."""
+    return any(stage.name == "fit" for agent in found for stage in agent.stages)
 
 
 def agents(topology: Topology, wires: Wiring) -> list[Agent]:

@@ -14,7 +14,7 @@ from typing import Any, Final
 import structlog
 
 from pipeline import registry
-from pipeline.app import compose
+from pipeline.app import compose, learning
 from pipeline.app.trial import try_receiver
 from pipeline.app.upkeep.measures import Measures
 from pipeline.app.upkeep.upkeep import Parts, Upkeep
@@ -44,6 +44,9 @@ VIEW: Final = "view.db"
 
 STOP_WITHIN_S: Final = 6.0
 """Calls under way when Tocsin stops get so long to end: one call's deadline and a little."""
+
+LOAD_AFTER_S: Final = 2.0
+"""By then it is ready, and what learning needs is loaded beside the first alerts."""
 
 _log: Final = structlog.get_logger("tocsin.app")
 
@@ -105,6 +108,8 @@ class Embedded:
         self._upkeep = Upkeep(self._parts(), self.topology)
         self.runner.start()
         self._upkeep.start()
+        if compose.is_learning(task.agent for task in self.host.tasks()):
+            self._loop.call_later(LOAD_AFTER_S, learning.load_aside)
         self._say("started")
 
     async def stop(self) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 import structlog
 from msgspec import Struct
 
-from pipeline.app import compose
+from pipeline.app import compose, learning
 from pipeline.app.applied import check_applied
 from pipeline.app.deliveries import Deliveries
 from pipeline.app.upkeep.measures import Measures
@@ -143,6 +143,8 @@ async def work_until_signalled(working: Working) -> None:
         starting.result()
         _log.info("ready", agents=list(worker.apps), slot=working.slot.id)
         working.on_ready()
+        if compose.is_learning(app.definition for app in worker.apps.values()):
+            learning.load_aside()
         await stopping.wait()
     for each in (worker.ended, probing):
         if each.done():
