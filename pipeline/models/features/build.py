@@ -19,6 +19,7 @@ VERSION: Final = 1
 """Rises whenever the same subject makes other rows or figures."""
 
 FACT_CHARS_MAX: Final = 80
+NAME_CHARS_MAX: Final = 300
 LABELS_MAX: Final = 12
 """Labels and tags that count, by name; more say little that the words do not."""
 
@@ -56,15 +57,16 @@ class Builder:
         tokens += words(subject.description)
         tokens += ["~" + word for word in people]
         rows = self._rows
-        found: dict[int, str] = {}
-        for token in tokens:
-            found.setdefault(rows[token], token)
+        # Of two tokens on one row the first names it, so the last is put in first.
+        found = {rows[token]: token for token in reversed(tokens)}
         if len(found) > ROWS_MAX:
-            found = dict(list(found.items())[:ROWS_MAX])
+            first = dict.fromkeys([rows[token] for token in tokens])
+            found = {row: found[row] for row in list(first)[:ROWS_MAX]}
         ordered = sorted(found)
-        return Features(tuple(ordered), figures, tuple([found[row] for row in ordered]))
+        return Features(tuple(ordered), figures, tuple(map(found.__getitem__, ordered)))
 
     def _words_of_name(self, name: str) -> list[str]:
+        name = name[:NAME_CHARS_MAX]
         found = self._names.get(name)
         if found is None:
             if len(self._names) >= NAMES_CACHE_MAX:
@@ -106,6 +108,8 @@ def _facts(subject: Subject, named: list[str]) -> list[str]:
         for name in sorted(subject.labels)[:LABELS_MAX]
         if name not in _SAID_ELSEWHERE
     ]
+    # The service stands twice, so that a new one is known after fewer outcomes.
+    tokens.append("@" + service)
     # A new service is often named after what its owners already run.
     tokens += ["part=" + word for word in words_of_name(service)[:PARTS_MAX]]
     tokens += ["#" + tag[:FACT_CHARS_MAX] for tag in sorted(subject.tags)[:LABELS_MAX]]

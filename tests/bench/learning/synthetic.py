@@ -1,8 +1,9 @@
 """How near the classifier comes to the best possible guess.
 
-`python -m tests.bench.learning.synthetic [COUNT]`, prequential on the synthetic stream: each alert is scored with what was learned so far, and its
-labels are learned DELAY alerts (30 minutes) later. Figures are of the last 20 %. Beside it stand a
-simple rule, and River's logistic regression on fewer alerts, since it costs ten times as much.
+`python -m tests.bench.learning.synthetic [COUNT]`. Prequential on the synthetic stream: each alert
+is scored with what was learned so far, and its labels are learned DELAY alerts (30 minutes) later.
+Figures are of the last 20 %. Beside it stand a simple rule, and River's logistic regression on
+fewer alerts, since it costs ten times as much.
 """
 
 from __future__ import annotations
