@@ -9,7 +9,9 @@ from tests.checks.model import CHECKS
 KINDS: tuple[ModelKind, ...] = (SoftmaxKind(),)
 
 
-@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("check_law", CHECKS, ids=lambda check: check.__name__)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
-def test_every_kind_keeps_every_law(kind: ModelKind, check: Callable[[ModelKind], None]) -> None:
-    check(kind)
+def test_every_kind_keeps_every_law(
+    kind: ModelKind, check_law: Callable[[ModelKind], None]
+) -> None:
+    check_law(kind)
