@@ -13,6 +13,7 @@ Overrides of aiokafka's GroupCoordinator and AIOKafkaConsumer (0.14.0):
 * `GroupCoordinator._do_fetch_commit_offsets` — positions start from stable offsets only.
 * `AIOKafkaConsumer.start` — makes the coordinator above, and a fetcher whose records are the
   engine's.
+* `AIOKafkaConsumer.stop` — ends, whatever aiokafka's loops raise then, and closes the connections.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from typing import Any, Final
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.consumer.group_coordinator import GroupCoordinator
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.protocol.group import SyncGroupRequest
 from aiokafka.structs import OffsetAndMetadata, TopicPartition
 
@@ -35,6 +36,7 @@ from pipeline.hosts.faust.client.check import check
 from pipeline.hosts.faust.client.codes import Code
 from pipeline.hosts.faust.client.coordinators import Member
 from pipeline.hosts.faust.client.errors import Fenced
+from pipeline.hosts.faust.client.link import unreachable
 from pipeline.hosts.faust.client.offsets import (
     answered_offsets,
     committed_offsets,
@@ -47,6 +49,7 @@ from pipeline.hosts.steady import steady_s
 
 _log = logging.getLogger(__name__)
 _NO_GENERATION: Final = -1
+_STOP_S_MAX: Final = 10.0
 _NO_MEMBER: Final = ""
 
 
@@ -179,7 +182,10 @@ class EpochConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         fetcher that is overridden is another.
         """
         check(FETCHER)
-        await self._client.bootstrap()
+        try:
+            await self._client.bootstrap()
+        except KafkaConnectionError as error:
+            raise unreachable(self._client) from error
         await self._wait_topics()
         self._fetcher = EpochFetcher(
             self._client,
@@ -211,6 +217,22 @@ class EpochConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         )
         if self._subscription.subscription is not None:
             await self._subscription.wait_for_assignment()
+
+    async def stop(self) -> None:
+        """Close; whatever state the brokers are in, this ends.
+
+        aiokafka's own loops are cancelled here while they may be waiting for a broker that is gone:
+        what one of them raises then would end the thread before the connections are closed, and one
+        that does not hear its cancellation would hold it for ever.
+        """
+        stopping = asyncio.ensure_future(super().stop())
+        done, _ = await asyncio.wait([stopping], timeout=_STOP_S_MAX)
+        if not done:
+            stopping.cancel()
+            _log.warning("the consumer did not stop within %g s", _STOP_S_MAX)
+        elif stopping.cancelled() or stopping.exception() is not None:
+            _log.info("a loop of the consumer was at work when it was stopped")
+        await self._client.close()
 
     @property
     def last_heartbeat_at_s(self) -> float:

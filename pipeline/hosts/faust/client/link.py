@@ -69,6 +69,11 @@ async def _answered(connection: Any, waiting: Awaitable[Any]) -> Any:
         raise
 
 
+def unreachable(client: AIOKafkaClient) -> Unreachable:
+    """What to say where none of the brokers that a client was given lets us in."""
+    return Unreachable(", ".join(sorted(f"{host}:{port}" for host, port, _ in client.hosts)))
+
+
 class Link:
     """Connections to the brokers, who leads which partition, and who coordinates what."""
 
@@ -90,8 +95,7 @@ class Link:
         try:
             await self.client.bootstrap()
         except KafkaConnectionError as error:
-            places = sorted(f"{host}:{port}" for host, port, _ in self.client.hosts)
-            raise Unreachable(", ".join(places)) from error
+            raise unreachable(self.client) from error
 
     async def stop(self) -> None:
         """Close every connection."""

@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import math
 import time
+from contextlib import suppress
 
 import pytest
+from aiokafka.errors import NodeNotReadyError
 from confluent_kafka.admin import AdminClient
 
+from pipeline.hosts.faust.client import group as group_module
 from pipeline.hosts.faust.client.codes import Code
 from pipeline.hosts.faust.client.errors import Fenced
 from pipeline.hosts.faust.client.group import EpochConsumer, Lost
@@ -172,3 +175,45 @@ async def test_positions_start_from_what_the_group_committed(
     assert await consumer.position(place) == 0
     assert await consumer.committed(place) is None
     assert faults.sent[OFFSET_FETCH] >= 1
+
+
+async def test_it_stops_whatever_its_loops_raise_and_closes_the_connections(
+    topic: str, group: str, new_consumer: NewConsumer
+) -> None:
+    consumer = await new_consumer(topic, group, "slot-1")
+
+    loops = consumer._fetcher._pending_tasks
+    for error in (asyncio.CancelledError, NodeNotReadyError):
+        loops.add(asyncio.ensure_future(_until_cancelled(error)))
+    await asyncio.sleep(0)
+    await consumer.stop()
+    assert not [one for one in consumer._client._conns.values() if one.connected()]
+
+
+async def test_a_loop_that_does_not_hear_its_end_does_not_hold_the_rest(
+    topic: str, group: str, new_consumer: NewConsumer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_module, "_STOP_S_MAX", 0.5)
+    consumer = await new_consumer(topic, group, "slot-1")
+    released = asyncio.Event()
+
+    async def deaf() -> None:
+        while not released.is_set():
+            with suppress(asyncio.CancelledError):
+                await released.wait()
+
+    loop = asyncio.ensure_future(deaf())
+    consumer._fetcher._pending_tasks.add(loop)
+    await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await consumer.stop()
+    assert not [one for one in consumer._client._conns.values() if one.connected()]
+    released.set()
+    await loop
+
+
+async def _until_cancelled(error: type[BaseException]) -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        raise error
