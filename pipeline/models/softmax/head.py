@@ -66,9 +66,6 @@ class Head(Struct):
 def chances(odds: list[float], beta: float) -> list[float]:
     """Softmax of beta x log-odds, by math.exp; never overflows. There must be one at least."""
     highest = max(odds)
-    if beta == 1.0:
-        powers = [exp(each - highest) for each in odds]
-    else:
-        powers = [exp(beta * (each - highest)) for each in odds]
+    powers = [exp(beta * (each - highest)) for each in odds]
     share = 1.0 / sum(powers)
     return [each * share for each in powers]

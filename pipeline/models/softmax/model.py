@@ -8,7 +8,8 @@ only what was touched.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from math import exp
+from typing import Final
 
 from pipeline.domain.alert import NAN
 from pipeline.domain.model import EVIDENCE_MAX, LABEL_CHARS_MAX, Belief, Features, Quality, Snapshot
@@ -18,7 +19,7 @@ from pipeline.models.drift.watch import Watch
 from pipeline.models.features.hashing import ROWS
 from pipeline.models.softmax.head import JUDGED_EVERY, JUDGED_FIRST, Head, chances
 from pipeline.models.softmax.labels import Labels
-from pipeline.models.softmax.table import Table
+from pipeline.models.softmax.table import Floats, Table
 
 COLUMNS: Final[Mapping[str, int]] = {
     "category": 14, "severity": 5, "urgency": 3, "impact": 4, "team": 24, "noise": 2,
@@ -52,8 +53,8 @@ class Softmax:
     def score(self, features: Features, *, is_explained: bool = False) -> tuple[Belief, ...]:
         """One belief for each head that knows a label; changes nothing."""
         table = self.table
-        index = table.index(features.rows)
-        logits = table.logits(table.weights.take(index, axis=0))
+        spoken = table.weights.take(table.index(features.rows), axis=0)
+        logits = table.logits(spoken)
         beliefs = []
         for head in self.heads:
             known = head.labels
@@ -73,18 +74,17 @@ class Softmax:
                     (label,)
                     if head.conformal.is_alone(highest)
                     else tuple([names[n] for n in head.conformal.conforming(found)]),
-                    self._evidence(features, index, start + at) if is_explained else (),
+                    self._evidence(features.tokens, spoken[:, start + at]) if is_explained else (),
                 )
             )
         return tuple(beliefs)
 
-    def _evidence(
-        self, features: Features, index: Any, column: int
-    ) -> tuple[tuple[str, float], ...]:
-        if len(features.tokens) != len(index):
+    @staticmethod
+    def _evidence(tokens: tuple[str, ...], spoken: Floats) -> tuple[tuple[str, float], ...]:
+        """The tokens that spoke most for a label; `spoken` are their weights, [rows]."""
+        if len(tokens) != len(spoken):
             return ()
-        spoken = self.table.weights[index, column].tolist()
-        heaviest = sorted(zip(spoken, features.tokens, strict=True), key=lambda pair: -pair[0])
+        heaviest = sorted(zip(spoken.tolist(), tokens, strict=True), reverse=True)
         return tuple([(token, weight) for weight, token in heaviest[:EVIDENCE_MAX] if weight > 0])
 
     def learn(self, features: Features, labels: Mapping[str, str]) -> None:
@@ -117,7 +117,10 @@ class Softmax:
             if truth < 0:
                 truth = self._admit(head, label, odds, forgotten)
             known.count(truth)
-            pull = chances(odds, 1.0)
+            highest = max(odds)
+            powers = [exp(each - highest) for each in odds]
+            share = 1.0 / sum(powers)
+            pull = [each * share for each in powers]
             pull[truth] -= 1.0
             slopes[start : start + len(pull)] = pull
         if not has_learned:
