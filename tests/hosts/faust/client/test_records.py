@@ -172,9 +172,8 @@ async def test_a_pause_after_an_error_does_not_outlast_the_end(
     faults: Faults,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    consumer = await new_consumer(
-        topic, broker.new_name("group"), "slot-1", retry_backoff_ms=60_000, fetch_max_wait_ms=50
-    )
+    consumer = await new_consumer(topic, broker.new_name("group"), "slot-1", fetch_max_wait_ms=50)
+    consumer._fetcher._retry_backoff = 60.0  # its alone: the coordinator pauses too
     faults.lose(FETCH)
     await wait_until_async(lambda: "Failed fetch" in caplog.text, what="a fetch that fails")
     await asyncio.wait_for(consumer.stop(), WITHIN_S)
