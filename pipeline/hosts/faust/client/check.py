@@ -47,6 +47,7 @@ AIOKAFKA: Final = Part(
     "0.14.0",
     {
         "aiokafka.consumer.consumer:AIOKafkaConsumer.start": "self",
+        "aiokafka.consumer.consumer:AIOKafkaConsumer.stop": "self",
         "aiokafka.consumer.group_coordinator:GroupCoordinator._do_fetch_commit_offsets": (
             "self partitions"
         ),
