@@ -13,7 +13,7 @@ MUTANTS ?=
 LOCK_ARGS ?=
 COMPILE = uv pip compile --quiet --universal --generate-hashes --no-header $(LOCK_ARGS)
 
-.PHONY: help run demo-kafka kafka kafka-jars test crash mutants crash-long lint bench bench-kafka schemas docs lock clean
+.PHONY: help run demo-kafka kafka kafka-jars test crash mutants crash-long lint bench bench-kafka bench-learning schemas docs lock clean
 
 help:
 	@echo 'make run      install into $(VENV) and run the demo (Ctrl-C ends it)'
@@ -26,6 +26,7 @@ help:
 	@echo 'make lint     the checks alone: ruff, mypy, import-linter'
 	@echo 'make bench    the benchmarks'
 	@echo 'make bench-kafka  those on Kafka, beside other clients and frameworks (about an hour; ROWS="hop …" some)'
+	@echo 'make bench-learning  those of the models, on public data (ROWS="synthetic …" some)'
 	@echo 'make schemas  write schemas/*.avsc from the domain'
 	@echo 'make docs     write infra/docs and the picture in the README from topology.yaml and the code'
 	@echo 'make lock     write both locks from pyproject.toml (needs uv; LOCK_ARGS=--upgrade takes newer versions)'
@@ -64,6 +65,9 @@ lint: $(VENV)/.installed-tests
 
 bench: $(VENV)/.installed-tests
 	@$(BIN)/python -m tests.bench
+
+bench-learning: $(VENV)/.installed-tests
+	@$(BIN)/python -m tests.bench.learning $(ROWS)
 
 bench-kafka: $(VENV)/.installed-tests $(VENV)/peers/.installed
 	@$(BIN)/python -m tests.bench.kafka $(ROWS)
