@@ -176,4 +176,4 @@ async def test_a_pause_after_an_error_does_not_outlast_the_end(
     consumer._fetcher._retry_backoff = 60.0  # its alone: the coordinator pauses too
     faults.lose(FETCH)
     await wait_until_async(lambda: "Failed fetch" in caplog.text, what="a fetch that fails")
-    await asyncio.wait_for(consumer.stop(), WITHIN_S)
+    await asyncio.wait_for(consumer._fetcher.close(), WITHIN_S)
