@@ -1,4 +1,4 @@
-"""What people ask of incidents: acknowledge, resolve, snooze, note, merge, reassign, override."""
+"""What people ask of incidents: acknowledge, resolve, snooze, note, merge and so on."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ DONE: Final = {
     "merge": "merged",
     "reassign": "reassigned",
     "override": "set the severity of",
+    "not-useful": "called not useful:",
 }
 
 
@@ -138,6 +139,17 @@ def override(
     Exit codes: 0 all were, 1 one was refused or is not known.
     """
     _ask("override", ids, {"author": by, "severity": severity}, url, data, as_json)
+
+
+@failing
+def not_useful(
+    ids: Ids, *, by: Author = "", url: Url = "", data: Data = None, as_json: Json = False
+) -> None:
+    """Say that nobody should have been told of incidents: Tocsin learns from it.
+
+    Exit codes: 0 all were taken, 1 one was refused or is not known.
+    """
+    _ask("not-useful", ids, {"author": by}, url, data, as_json)
 
 
 def _ask(

@@ -14,8 +14,10 @@ KINDS: Final = (
     "merge",
     "note",
     "override",
+    "not-useful",
 )
-"""override sets the severity; merge moves `incident_id` into `into`."""
+"""override sets the severity; merge moves `incident_id` into `into`; not-useful says that nobody
+should have been told of it, and changes nothing but what is learned."""
 
 TEXT_SIZE_MAX: Final = 25_000
 

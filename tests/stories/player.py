@@ -28,6 +28,7 @@ and what must be so now:
   says: {title: a text in one of the reasons that the incident lists}
   reasons: reasons given since the last `reasons`, each at least once
   receipts: all since the last `receipts`, as `<result> <action> <receiver>`
+  outcomes: all since the last `outcomes`, as `<head> <label>, … (<reason>)`
   dead_letters: the reasons of all since the last `dead_letters`
 Parts are mappings: what they name must be so, what they do not name may be anything.
 """
@@ -258,6 +259,14 @@ class Play:
     def expect_receipts(self, expected: list[str]) -> tuple[Any, Any]:
         """All receipts since the last `receipts`."""
         found = [f"{r.result} {r.action} {r.receiver}" for r in self.driver.read("receipts")]
+        return expected or [], found
+
+    def expect_outcomes(self, expected: list[str]) -> tuple[Any, Any]:
+        """What models were told since the last `outcomes`."""
+        found = [
+            f"{', '.join(f'{head} {label}' for head, label in one.labels.items())} ({one.because})"
+            for one in self.driver.read("outcomes")
+        ]
         return expected or [], found
 
     def expect_dead_letters(self, expected: list[str]) -> tuple[Any, Any]:

@@ -24,14 +24,15 @@ _NONE: Final = AlertRef(fingerprint="", alert_id="", name="", severity="unknown"
 
 
 class Known(Struct, frozen=True):
-    """An incident with its latest alert, and what catalog and changes say of its service.
+    """An incident with the alert that opened it, and what catalog and changes say of its service.
 
-    `tier` is 0 where unknown, `change_age_ms` -1 where no change is known. `latest` is the alert
-    that it lists last, `alert` the one that came just now, if one did.
+    It is judged by the `first` alert that it lists: what follows is often a consequence, and
+    would have it judged anew with each turn of a storm. `alert` is the one that came just now, if
+    one did. `tier` is 0 where unknown, `change_age_ms` -1 where no change is known.
     """
 
     incident: Incident
-    latest: AlertRef
+    first: AlertRef
     alert: Alert | None
     team: str
     tier: int
@@ -46,16 +47,16 @@ class Known(Struct, frozen=True):
 
     def subject(self) -> Subject:
         """The incident as a model is asked about it."""
-        incident, latest, alert = self.incident, self.latest, self.alert
+        incident, first, alert = self.incident, self.first, self.alert
         labels = incident.labels
         if not ANSWERS.isdisjoint(labels):
             labels = {name: text for name, text in labels.items() if name not in ANSWERS}
         return Subject(
-            name=latest.name or incident.title,
-            description=latest.description or incident.description,
+            name=first.name or incident.title,
+            description=first.description or incident.description,
             severity=incident.severity,
             source=labels.get("source", ""),
-            service=latest.service or incident.service,
+            service=first.service or incident.service,
             environment=incident.environment,
             region=incident.region,
             cluster=incident.cluster,
@@ -93,13 +94,13 @@ class Surroundings:
         incident = event.incident
         services: Mapping[str, Service] = ctx.lookup("services")
         self.refresh(services)
-        latest = incident.alerts[-1] if incident.alerts else _NONE
-        service = services.get(incident.service) or services.get(latest.service)
+        first = incident.alerts[0] if incident.alerts else _NONE
+        service = services.get(incident.service) or services.get(first.service)
         team = incident.labels.get("team", "") or incident.annotations.get("team", "")
         tier = _whole(incident.labels.get("tier", "") or incident.annotations.get("tier", ""))
         return Known(
             incident=incident,
-            latest=latest,
+            first=first,
             alert=event.cause if isinstance(event.cause, Alert) else None,
             team=service.team if service is not None and service.team else team,
             tier=service.tier if service is not None and service.tier else tier,

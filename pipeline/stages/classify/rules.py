@@ -72,8 +72,8 @@ def _category(known: Known) -> Judgement:
     given = stated(known, "category")
     if given:
         return judged(reasons.LABEL, given, f"category={given}")
-    latest = known.latest
-    found, word = category(latest.name, latest.description)
+    first = known.first
+    found, word = category(first.name, first.description, first.service)
     if found:
         return judged(reasons.WORDS, found, word)
     return judged(reasons.NOTHING, "")

@@ -187,7 +187,7 @@ def _seen(known: Known, taken: Taken) -> str:
     """What an incident is judged by, as one text. Counts enter by their powers of two, so that a
     storm does not have it judged with each alert.
     """
-    incident, latest = known.incident, known.latest
+    incident, first = known.incident, known.first
     version = taken.scorer.version if taken.scorer is not None else RULES
     is_recent = 0 <= known.change_age_ms < CHANGE_MS
     return "\x1f".join(
@@ -195,8 +195,8 @@ def _seen(known: Known, taken: Taken) -> str:
             version,
             taken.trouble,
             incident.severity,
-            latest.name,
-            latest.service,
+            first.name,
+            first.service,
             known.team,
             f"{known.tier},{known.dependents_count},{len(incident.services)}",
             f"{len(incident.notes)},{incident.alert_count.bit_length()}",

@@ -70,24 +70,27 @@ def words(text: str) -> list[str]:
     return [word.lower() for word in _PARTS.findall(text[:CHARS_MAX])]
 
 
-def category(name: str, description: str) -> tuple[str, str]:
-    """(category, the word that spoke first for it), or two empty texts."""
-    text = f"{name}\n{description[:CHARS_MAX]}"
+def category(name: str, description: str, service: str = "") -> tuple[str, str]:
+    """(category, the word that spoke first for it), or two empty texts. Words of the service's
+    name say whose trouble it is, not of what kind.
+    """
+    text = f"{service}\n{name}\n{description[:CHARS_MAX]}"
     known = _known.get(text)
     if known is None:
         if len(_known) >= NAMES_MAX:
             _known.clear()
-        known = _known[text] = _category(name, description)
+        known = _known[text] = _category(name, description, service)
     return known
 
 
-def _category(name: str, description: str) -> tuple[str, str]:
+def _category(name: str, description: str, service: str) -> tuple[str, str]:
+    whose = frozenset(words(service))
     points: dict[int, int] = {}
     first: dict[int, str] = {}
     for text, each in ((name, 3), (description, 1)):
         for word in words(text):
             position = _OF.get(word)
-            if position is not None:
+            if position is not None and word not in whose:
                 points[position] = points.get(position, 0) + each
                 first.setdefault(position, word)
     if not points:

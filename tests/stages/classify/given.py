@@ -59,7 +59,7 @@ def known(given: Incident | None = None, **around: Any) -> Known:
     it = given or incident()
     fields: dict[str, Any] = {
         "incident": it,
-        "latest": it.alerts[-1] if it.alerts else ref(""),
+        "first": it.alerts[0] if it.alerts else ref(""),
         "alert": None,
         "team": "",
         "tier": 0,

@@ -42,6 +42,12 @@ def test_category_by_words(name: str, description: str, expected: str) -> None:
     assert category(name, description)[0] == expected
 
 
+def test_the_name_of_a_service_says_nothing_of_the_kind() -> None:
+    text = "payments-db: payments wait, payments fail"
+    assert category("LatencyHigh", text)[0] == "business/revenue"
+    assert category("LatencyHigh", text, "payments-db")[0] == "application/runtime"
+
+
 def test_a_label_of_the_sender_goes_before_words() -> None:
     it = incident(labels={"category": "Business/Revenue"})
     judged = judge(known(it))["category"]

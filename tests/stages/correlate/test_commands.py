@@ -41,6 +41,21 @@ def test_a_command_is_applied(kind: str, fields: dict[str, Any], field: str, val
     assert bench.reasons_of()[-1] == "applied"
 
 
+def test_not_useful_changes_nothing_but_is_passed_on_also_when_it_is_over() -> None:
+    bench = with_one()
+    before = bench.incident()
+    assert bench.command("not-useful").result == "applied"
+    after = bench.incident()
+    assert (after.status, after.severity, after.firing_count) == (
+        before.status,
+        before.severity,
+        before.firing_count,
+    )
+    bench.command("resolve", command_id="c2")
+    assert bench.command("not-useful", command_id="c3").result == "applied"
+    assert bench.incident().status == "resolved"
+
+
 @pytest.mark.parametrize(
     ("kind", "incident", "fields", "why"),
     [
