@@ -29,6 +29,7 @@ FIXED_ROWS: Final = 13
 PAGES_SHOWN: Final = 6
 TITLE_WIDTH: Final = 28
 TOLD_WIDTH: Final = 32
+KIND_WIDTH: Final = 23
 WIDE: Final = 100
 """In fewer columns it is not said what held an incident together."""
 
@@ -126,6 +127,7 @@ def _incidents(scene: Scene, rows: int, width: int) -> RenderableType:
     table.add_column("told", no_wrap=True, width=told_width, ratio=told_ratio)
     if is_wide:
         table.add_column("because", no_wrap=True, ratio=1)
+        table.add_column("is", no_wrap=True, width=KIND_WIDTH)
     paged = [one for one in scene.incidents if one.routing.deliveries]
     quiet = [one for one in scene.incidents if not one.routing.deliveries]
     hidden = max(len(paged) + len(quiet) - rows, 0)
@@ -137,6 +139,7 @@ def _incidents(scene: Scene, rows: int, width: int) -> RenderableType:
             str(one.alert_count),
             told(one, scene.routes),
             f"[dim]{safe(gathered(one))}[/]",
+            safe(first(one.classification.category.label, KIND_WIDTH)),
         ]
         table.add_row(*cells[: len(table.columns)])
     return table

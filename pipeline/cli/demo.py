@@ -17,6 +17,8 @@ from pipeline.domain.errors import StoreError
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pipeline.domain.incident import Incident, Judgement
+
 FRAME_S: Final = 0.12
 PULSE_S: Final = 1.0
 PROGRESS_S: Final = 5.0
@@ -119,6 +121,11 @@ def _news(scene: Scene) -> list[tuple[tuple[str, str], str]]:
         )
         for one in scene.incidents
     ]
+    found += [
+        ((one.incident_id, _kind(one)), f"{at}judged    {safe(one.title)}: {safe(_kind(one))}")
+        for one in scene.incidents
+        if one.classification.version
+    ]
     for one in scene.receipts[::-1]:
         took = ""
         if one.action == "trigger":
@@ -127,6 +134,24 @@ def _news(scene: Scene) -> list[tuple[tuple[str, str], str]]:
         text = f"{at}{one.action:<8}  {title} at {safe(one.receiver)}: {one.result}{took}"
         found.append(((one.notification_id, one.result), text))
     return found
+
+
+def _kind(incident: Incident) -> str:
+    """What it was classified to be, with what spoke for it, in one line."""
+    made = incident.classification
+    shown = (
+        ("", made.category),
+        ("urgency ", made.urgency),
+        ("impact ", made.impact),
+        ("for ", made.team),
+    )
+    parts = [f"{word}{one.label}{_because(one)}" for word, one in shown if one.label]
+    return ", ".join(parts) + f" by {made.version}"
+
+
+def _because(judgement: Judgement) -> str:
+    weighed = "; ".join(each.feature for each in judgement.evidence[:2])
+    return f" ({weighed})" if weighed else ""
 
 
 def summary(scene: Scene) -> str:
@@ -155,6 +180,7 @@ def _farewell(demo: Demo, scene: Scene, shown: Console) -> None:
     rows = [(f"{program} incidents", "what is open")]
     if example is not None:
         rows.append((f"{program} incident {example.incident_id}", "why it is one incident"))
+        rows.append((f"{program} models explain {example.incident_id}", "what it is, and why"))
     rows += [
         *demo.hints,
         (f"{program} dead-letters list", "what was refused, and its bytes"),

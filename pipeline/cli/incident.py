@@ -19,7 +19,10 @@ ALERTS_SHOWN: Final = 12
 EVIDENCE_LEFT_OUT: Final = frozenset({"name", "because", "receiver", "path"})
 """Facts that a reason's sentence says already."""
 
-STAGE_STYLE: Final = {"correlate": "cyan", "route": "magenta", "enrich": "blue", "send": "green"}
+STAGE_STYLE: Final = {
+    "correlate": "cyan", "classify": "yellow", "route": "magenta", "enrich": "blue",
+    "send": "green",
+}  # fmt: skip
 
 
 @failing
@@ -35,6 +38,7 @@ def incident(
     Exit codes: 0 shown, 1 there is no such incident.
     """
     from pipeline.cli.api import running, segment
+    from pipeline.cli.models import show_classification
     from pipeline.cli.output import console, emit_json
 
     whole = running(url, data).get(f"/api/v1/incidents/{segment(incident_id)}")
@@ -44,6 +48,8 @@ def incident(
     shown = console()
     _head(shown, whole)
     _alerts(shown, whole)
+    shown.print("\n[bold]Classification[/]")
+    show_classification(shown, whole["classification"])
     _decisions(shown, whole)
     _told(shown, whole)
     _timeline(shown, whole)

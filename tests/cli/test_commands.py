@@ -57,6 +57,20 @@ def test_an_idempotency_key_makes_a_repetition_harmless(running: Running) -> Non
     assert incident_id
 
 
+def test_a_classification_is_explained(running: Running) -> None:
+    found = running.incident("KafkaLag", severity="critical")
+    shown = running.call("models", "explain", found).out
+    assert "application/messaging   words" in shown
+    assert "decided" in shown
+    assert "by rules" in shown
+    explained = running.call("models", "explain", found, "--json").json
+    assert explained["urgency"]["label"] == "high"
+    assert explained["version"] == "rules"
+    assert "Classification" in running.call("incident", found).out
+    assert "no model has a snapshot yet" in running.call("models", "list").out
+    assert running.call("models", "list", "--json").json == {"models": []}
+
+
 def test_people_order_and_hear_what_came_of_it(running: Running) -> None:
     first, second = running.incident("Alpha"), running.incident("Beta")
     assert running.call("ack", first, second, "--by", "anna").out == (
@@ -65,6 +79,7 @@ def test_people_order_and_hear_what_came_of_it(running: Running) -> None:
     assert running.call("note", first, "the disk is being replaced").code == 0
     assert running.call("reassign", first, "--to", "bert").code == 0
     assert running.call("override", first, "--severity", "error").code == 0
+    assert running.call("not-useful", first).out.startswith(f"called not useful: {first}")
     assert running.call("snooze", first, "--for", "1h").code == 0
     whole = running.call("incident", first, "--json").json
     assert whole["status"] == "acknowledged"

@@ -20,6 +20,7 @@ GROUPS = {
     "receivers": ("test",),
     "topology": ("lint", "docs", "plan", "apply"),
     "catalog": ("load",),
+    "models": ("list", "explain"),
     "dead-letters": ("list", "show", "redrive"),
 }
 CALLS = [

@@ -11,6 +11,7 @@ from pipeline.edge.api import (
     commands,
     dead_letters,
     incidents,
+    models,
     notices,
     silences,
 )
@@ -23,5 +24,6 @@ ROUTES: Final[tuple[Any, ...]] = (
     *notices.ROUTES,
     *changes.ROUTES,
     *catalog.ROUTES,
+    *models.ROUTES,
     *about.ROUTES,
 )

@@ -55,7 +55,7 @@ CREATE TABLE things (
 """incidents as they now are; entries of the topics that only grow (receipts, notifications,
 audit, dead-letters); counts of all entries that ever were, by their word, without those of
 tests, the receipts of triggers once more as `pages`; redriven, when a dead letter last was, by
-its id; things of the other compacted topics (silences, services, changes)."""
+its id; things of the other compacted topics (silences, services, changes, models)."""
 
 
 def version() -> str:

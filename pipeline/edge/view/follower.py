@@ -241,7 +241,8 @@ def _write(
         connection.executemany(
             "DELETE FROM things WHERE topic = ? AND key = ?", [(topic, one.key) for one in gone]
         )
-        connection.executemany(_THING, [thing_row(*one) for one in kept])
+        rows = [row for one in kept if (row := thing_row(*one))]
+        connection.executemany(_THING, rows)
         return []
     events = [(record, event) for record in records if (event := _event(record, kind))]
     rows = [(row, event) for record, event in events if (row := entry_row(record, event))]

@@ -12,6 +12,7 @@ from pipeline.domain.catalog import Change, Service
 from pipeline.domain.deadletter import DeadLetter
 from pipeline.domain.incident import Incident
 from pipeline.domain.notification import TRIGGER, Notification, Receipt
+from pipeline.domain.outcome import HEAD, ModelRecord
 from pipeline.domain.record import TENANT, Record
 from pipeline.domain.silence import Silence
 
@@ -23,6 +24,7 @@ INCIDENTS: Final = "incidents"
 SILENCES: Final = "silences"
 SERVICES: Final = "services"
 CHANGES: Final = "changes"
+MODELS: Final = "models"
 
 PAGES: Final = "pages"
 """Receipts of triggers are counted under this name besides their topic's."""
@@ -38,12 +40,13 @@ FOLLOWED: Final[dict[str, type[Struct]]] = {
     SILENCES: Silence,
     SERVICES: Service,
     CHANGES: Change,
+    MODELS: ModelRecord,
     INCIDENTS: Incident,
 }
 """What the view follows, in the order of reading: incidents last, so that an incident is never
 older than what audit says was done to it."""
 
-COMPACTED: Final = frozenset({INCIDENTS, SILENCES, SERVICES, CHANGES})
+COMPACTED: Final = frozenset({INCIDENTS, SILENCES, SERVICES, CHANGES, MODELS})
 WORDS_CHARS_MAX: Final = 4_000
 
 pack: Final = msgspec.msgpack.Encoder().encode
@@ -154,6 +157,8 @@ def count_keys(row: tuple[Any, ...], event: Any) -> list[tuple[str, str, str]]:
     return [(topic, tenant, word), *([(PAGES, tenant, word)] if is_page else [])]
 
 
-def thing_row(record: Record, event: Any) -> tuple[Any, ...]:
-    """The row of `things`."""
+def thing_row(record: Record, event: Any) -> tuple[Any, ...] | None:
+    """The row of `things`, or None for the chunks of snapshots: nobody asks for them."""
+    if isinstance(event, ModelRecord) and event.index != HEAD:
+        return None
     return (record.topic, record.key, getattr(event, "tenant", ""), pack(event))
