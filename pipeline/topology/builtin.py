@@ -73,6 +73,7 @@ TOPICS: Final = MappingProxyType(
             key="model, or model/slot/chunk",
             cleanup="compact",
             partitions=1,
+            retention=Duration(2 * _DAY),
             description="Snapshots of the models, and how good each is: a global.",
         ),
         "dead-letters": TopicSpec(
@@ -131,3 +132,8 @@ ENGINE_WRITES: Final = frozenset({"dead-letters", "journal"})
 
 GLOBALS: Final = frozenset({"silences", "services", "changes", "models"})
 """Topics that agents may look up."""
+
+PAST_GLOBALS: Final = GLOBALS - {"models"}
+"""Globals of which is kept what held at any time that the journal reaches back to. A snapshot has
+some megabytes, four times a day: of models no more is kept than their topic's retention says, and
+a replay from before shows where others decide now."""

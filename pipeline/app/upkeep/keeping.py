@@ -16,7 +16,7 @@ from pipeline.hosts.embedded import bases
 from pipeline.hosts.embedded.retention import Keeping, Retention
 from pipeline.hosts.embedded.runner import Runner
 from pipeline.observe.metrics import Metrics
-from pipeline.topology.builtin import GLOBALS
+from pipeline.topology.builtin import PAST_GLOBALS
 from pipeline.topology.declared import Topology
 
 BASE_EVERY_MS: Final = 86_400_000
@@ -36,7 +36,7 @@ def keeping_of(topology: Topology) -> dict[str, Keeping]:
     journal_ms = topology.retention_ms(JOURNAL)
     return {
         name: Keeping(
-            after_ms=max(topology.retention_ms(name), journal_ms if name in GLOBALS else 0),
+            after_ms=max(topology.retention_ms(name), journal_ms if name in PAST_GLOBALS else 0),
             is_compact=spec.cleanup == "compact",
         )
         for name, spec in topology.topics.items()
