@@ -16,6 +16,7 @@ from tests.hosts.migrate.worlds import topology_of
 
 SCOPE = "00ff00ff00ff00ff"
 INCIDENT = f"{SCOPE}.7"
+MODEL = "incidents@default"
 
 ROWS = [
     ("correlate-alerts", f"{SCOPE}/aa", SCOPE),
@@ -30,6 +31,10 @@ ROWS = [
     ("inhibited", f"{SCOPE}/{INCIDENT}/{SCOPE}.8", SCOPE),
     ("watch-beats", f"{SCOPE}/dead/man", SCOPE),
     ("watch-roll", f"{SCOPE}/", SCOPE),
+    ("classify-decided", INCIDENT, SCOPE),
+    ("fit-models", MODEL, MODEL),
+    ("fit-learned", f"{MODEL}/00007", MODEL),
+    ("fit-chunks", f"{MODEL}/0003", MODEL),
     ("outbox", f"on-call/{INCIDENT}/00000001", "on-call"),
     ("lanes", f"on-call/{INCIDENT}", "on-call"),
     ("receivers", "on-call", "on-call"),
@@ -45,6 +50,8 @@ TIMERS = [
     ("watch", f"{SCOPE}/dead/man", SCOPE),
     ("route", INCIDENT, SCOPE),
     ("keep", INCIDENT, SCOPE),
+    ("classify", INCIDENT, SCOPE),
+    ("fit", MODEL, MODEL),
     ("send", f"lane/on-call/{INCIDENT}", "on-call"),
     ("send", "receiver/on-call", "on-call"),
 ]
