@@ -45,7 +45,7 @@ def bench_alert() -> Alert:
         return msgspec.json.decode(path.read_bytes(), type=Alert)
     texts: dict[str, Any] = {name: f"{name} of 20 letters" for name in Alert.__struct_fields__[:16]}
     return Alert(
-        **{**texts, "description": "d" * 80},
+        **{**texts, "description": "d" * 80, "severity": "critical", "status": "firing"},
         value=7.31,
         threshold=5.0,
         starts_at_ms=1_763_690_000_123,
