@@ -20,7 +20,7 @@ from pipeline.domain.store import Output
 from pipeline.stages.fit.stage import FIRST
 from pipeline.stages.fit.tables import MODELS
 from tests.laws.replay import check_replay
-from tests.stories.player import INSTALLATION, Player
+from tests.stories.player import INSTALLATION, Play, Player
 
 STORY: Mapping[str, Any] = {
     "topology": {"routes": {"receiver": "none"}, "models": {"share": {"a": "eu", "b": "eu"}}},
@@ -36,9 +36,8 @@ OWNERS = {"shop": "web", "ledger": "storage"}
 class Company:
     """One installation whose people give all that concerns the ledger to storage."""
 
-    def __init__(self) -> None:
-        self.player = Player(STORY)
-        self.driver = self.player.driver
+    def __init__(self, player: Play) -> None:
+        self.driver = player.driver
         self.number = 0
 
     def alert(self, tenant: str, service: str) -> Incident:
@@ -63,6 +62,13 @@ class Company:
             raw = json.dumps(body).encode()
             outputs.append(Output(topic="raw-alerts", key="", value=raw, headers=headers))
         self.driver.append(outputs)
+
+    def live(self, batches: int) -> None:
+        """So many times 50 incidents of the tenants a and b, who learn together."""
+        for batch in range(batches):
+            self.alerts("a" if batch % 2 else "b", ["ledger", "shop"] * 25)
+            self.reassign_all()
+            self.driver.advance("1m")
 
     def reassign_all(self) -> None:
         """Give each open incident to whom it belongs, and end it."""
@@ -89,14 +95,15 @@ class Company:
 
 
 @pytest.fixture(scope="module")
-def company() -> Company:
-    """After enough outcomes of the tenants a and b, who learn together."""
-    company = Company()
-    for batch in range(FIRST // 50):
-        services = ["ledger", "shop"] * 25
-        company.alerts("a" if batch % 2 else "b", services)
-        company.reassign_all()
-        company.driver.advance("1m")
+def player() -> Player:
+    return Player(STORY)
+
+
+@pytest.fixture(scope="module")
+def company(player: Player) -> Company:
+    """After enough outcomes."""
+    company = Company(player)
+    company.live(FIRST // 50)
     return company
 
 
@@ -126,6 +133,6 @@ def test_a_snapshot_says_how_good_it_is(company: Company) -> None:
     assert company.driver.table(MODELS.name)["incidents+eu"].count >= 2 * FIRST - 50
 
 
-def test_its_past_can_be_replayed_to_the_digest(company: Company) -> None:
-    check_replay(company.driver, company.player.topology, INSTALLATION)
+def test_its_past_can_be_replayed_to_the_digest(company: Company, player: Player) -> None:
+    check_replay(player.driver, player.topology, INSTALLATION)
     assert company.driver.read("dead-letters") == []
