@@ -7,6 +7,8 @@ again, epoch by epoch, with the digests that it had.
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -116,6 +118,30 @@ def test_the_model_decides_what_people_had_to_correct(company: Company) -> None:
     assert ledger.version not in ("", "rules")
     shop = company.alert("b", "shop").classification
     assert (shop.team.label, shop.version) == ("web", ledger.version)
+
+
+def test_building_the_stream_loads_nothing_that_costs_and_a_thread_loads_it_then() -> None:
+    program = """
+import sys, time
+from pipeline.app import compose, learning
+from pipeline.topology.load import load
+topology = load("routes: {receiver: none}", "t", lambda _: None)
+agents = compose.agents(topology, compose.wiring(topology, "i"))
+assert compose.is_learning(agents)
+for name in ("numpy", "scipy", "river"):
+    assert name not in sys.modules, name
+made = learning.Learned()
+assert not made.is_loaded
+learning.load_aside()
+give_up_at = time.monotonic() + 60
+while not made.is_loaded and time.monotonic() < give_up_at:
+    time.sleep(0.01)
+assert made.is_loaded and "river" in sys.modules
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_tenant_that_shares_nothing_is_judged_by_rules(company: Company) -> None:

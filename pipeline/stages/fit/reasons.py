@@ -11,6 +11,9 @@ PUBLISHED: Final = Reason("fit.published", "{model} {version}: {learned} outcome
 OTHER_FEATURES: Final = Reason(
     "fit.other_features", "an outcome of other features was passed over", is_audited=False
 )
+MALFORMED: Final = Reason(
+    "fit.malformed", "an outcome that no stage of ours makes", is_audited=False
+)
 EMPTY: Final = Reason("fit.empty", "an outcome without labels or features", is_audited=False)
 TOO_MANY: Final = Reason(
     "fit.too_many", "{most} models are learned already; {model} is not", is_audited=False

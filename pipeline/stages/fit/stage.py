@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from pipeline.domain.model import HEADS
+from pipeline.domain.model import HEADS, LABEL_CHARS_MAX, ROWS_MAX
 from pipeline.domain.outcome import HEAD, SLOTS, ModelRecord, Outcome, chunk_key
 from pipeline.domain.stage import Context, TableSpec, before_slash
 from pipeline.domain.wiring import Learning
@@ -46,6 +46,12 @@ LEARN_MAX: Final = 1_000
 """Outcomes are learned when so many wait, at most so many per event: some 30 ms."""
 
 
+ROW_LIMIT: Final = 2**32
+DENSE_MAX: Final = 64
+NAME_CHARS_MAX: Final = 200
+"""What an outcome may hold; classify keeps within it, and a foreign one is passed over."""
+
+
 class FitStage:
     """Outcomes in; chunks and head records of snapshots out."""
 
@@ -68,9 +74,16 @@ class FitStage:
     def process(self, event: Outcome, ctx: Context) -> None:
         """Take one outcome in, and publish where that is due."""
         learning, memory = self._learning, self._memory
-        labels = {head: label for head, label in event.labels.items() if head in HEADS and label}
+        labels = {
+            head: label
+            for head, label in event.labels.items()
+            if head in HEADS and 0 < len(label) <= LABEL_CHARS_MAX
+        }
         if learning is None or memory is None or not labels or not event.rows:
             ctx.reason(reasons.EMPTY)
+            return
+        if not _is_well_formed(event):
+            ctx.reason(reasons.MALFORMED)
             return
         if event.features_version != learning.features_version:
             ctx.reason(reasons.OTHER_FEATURES)
@@ -149,3 +162,15 @@ class FitStage:
             size=head.size_bytes,
         )
         return replace(row, slot=slot, saved=row.count, saved_at_ms=ctx.now_ms, heads=heads)
+
+
+def _is_well_formed(event: Outcome) -> bool:
+    """Whether the outcome has a size and a model's name that its rows can be kept under."""
+    name = event.model
+    return (
+        len(event.rows) <= ROWS_MAX
+        and all(0 <= row < ROW_LIMIT for row in event.rows)
+        and len(event.dense) <= DENSE_MAX
+        and 0 < len(name) <= NAME_CHARS_MAX
+        and "/" not in name
+    )

@@ -142,6 +142,23 @@ def test_what_cannot_be_learned_is_counted_and_leaves_nothing() -> None:
     assert at.table(MODELS) == {}
 
 
+def test_what_no_stage_of_ours_makes_is_passed_over() -> None:
+    at = chain()
+    for given in (
+        {"rows": (-1, 2)},
+        {"rows": (1, 2**32)},
+        {"rows": tuple(range(129))},
+        {"dense": (0.0,) * 65},
+        {"model": "a/b"},
+        {"model": ""},
+        {"model": "m" * 201},
+    ):
+        at.send("outcomes", "k", outcome(1, **given))
+    at.send("outcomes", MODEL, outcome(1, labels={"team": "x" * 201}))
+    at.send("outcomes", MODEL, outcome(1, dense=(float("nan"), float("inf"))))
+    assert at.reasons == {"fit.malformed": 7, "fit.empty": 1, "fit.taken_in": 1}
+
+
 def test_without_learning_every_outcome_is_passed_over() -> None:
     at = Chain([FitStage(None)])
     feed(at, range(3))
