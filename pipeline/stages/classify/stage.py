@@ -184,8 +184,8 @@ def _tell(found: TurnedOut, incident: Incident, row: DecidedRow, ctx: Context) -
 
 
 def _seen(known: Known, taken: Taken) -> str:
-    """What an incident is judged by, as one text. Counts enter by their powers of two, so that a
-    storm does not have it judged with each alert.
+    """What an incident is judged by, as one text. Its alerts count by powers of eight (from 4 on),
+    so that a storm does not have it judged with each of them.
     """
     incident, first = known.incident, known.first
     version = taken.scorer.version if taken.scorer is not None else RULES
@@ -199,8 +199,8 @@ def _seen(known: Known, taken: Taken) -> str:
             first.service,
             known.team,
             f"{known.tier},{known.dependents_count},{len(incident.services)}",
-            f"{len(incident.notes)},{incident.alert_count.bit_length()}",
-            f"{incident.reopened_count},{is_recent:d},{len(incident.labels)}",
+            f"{len(incident.notes)},{incident.alert_count.bit_length() // 3}",
+            f"{incident.reopened_count},{is_recent:d}",
         )
     )
 

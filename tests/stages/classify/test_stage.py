@@ -99,7 +99,7 @@ def test_an_incident_is_classified_by_rules_with_reasons() -> None:
 def test_it_is_judged_again_only_when_what_it_is_judged_by_changes() -> None:
     world = World()
     first = world.take(incident())
-    for it in (incident(event_count=50), incident(updated_at_ms=9)):
+    for it in (incident(event_count=50), incident(alert_count=3, updated_at_ms=9)):
         assert world.take(it).classification == first.classification
     assert world.chain.reasons["classify.same"] == 2
     world.chain.advance("1m")
@@ -172,7 +172,7 @@ def test_a_broken_snapshot_falls_back_to_the_one_before_and_says_so() -> None:
 def test_a_snapshot_is_made_a_scorer_once() -> None:
     world = World()
     world.publish(learned({"team": "db"}))
-    for count in (1, 2, 4, 8):
+    for count in (1, 4, 32, 256):
         world.take(incident(alert_count=count))
     assert world.kind.made == 1
 
