@@ -1,0 +1,1 @@
+"""Which alarm precedes which, per scope: learned alarm by alarm, kept as msgpack (design §8)."""
