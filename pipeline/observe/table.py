@@ -106,6 +106,13 @@ TABLE: Final[tuple[MetricSpec, ...]] = (
         SLOW_S,
         "From an alert's acceptance to the receiver that took the trigger; without tests.",
     ),
+    # Models, by their last snapshot, on what it had not yet learned.
+    _gauge("model_outcomes", "outcomes", "Outcomes that a head has learned.", "model", "head"),
+    _gauge("model_accuracy", "0-1", "Share of outcomes foreseen.", "model", "head"),
+    _gauge("model_log_loss", "nats", "Surprise per outcome.", "model", "head"),
+    _gauge("model_calibration_error", "0-1", "How far confidence is off.", "model", "head"),
+    _gauge("model_pr_auc", "0-1", "Of yes-or-no heads, that of yes.", "model", "head"),
+    _gauge("model_drifts", "drifts", "How often the errors of a head changed.", "model", "head"),
     # The edge.
     _counter("edge_requests", "requests", "Requests by route and class.", "route", "status"),
     _counter("edge_accepted_alerts", "alerts", "Alerts answered after their commit.", "format"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import isnan
 from typing import Any, Final
 
 import structlog
@@ -12,6 +13,7 @@ from pipeline.domain.notification import DELIVERED, TRIGGER, Receipt
 from pipeline.domain.sink import Delivered, Retry
 from pipeline.engine import Effects
 from pipeline.observe.metrics import Metrics
+from pipeline.stages.fit.tables import MODELS, ModelRow
 from pipeline.stages.send.tables import Entry, ReceiverState
 
 DEAD_LETTER: Final = "dead-letter."
@@ -29,6 +31,7 @@ class Measures:
         self._metrics = metrics
         self._entries: dict[str, tuple[str, str]] = {}
         self._has_failed = False
+        self._shown: dict[str, str] = {}
 
     def commit(self, epochs: Sequence[Effects], took_s: float) -> None:
         """Count one commit. It never raises: a figure that fails must not stop the stream."""
@@ -87,6 +90,27 @@ class Measures:
                 self._receipt(output.event)
         for topic, count in topics.items():
             metrics.count("outputs", count, {"topic": topic})
+        for model, row in effects.touched.get(MODELS.name, {}).items():
+            if row is not None:
+                self._model(model, row)
+
+    def _model(self, model: str, row: ModelRow) -> None:
+        """How good a model is, as its last snapshot says; a figure that is not known is absent."""
+        if not row.heads or self._shown.get(model) == row.heads[0].version:
+            return
+        self._shown[model] = row.heads[0].version
+        for one in row.heads[0].qualities:
+            figures = {
+                "model_outcomes": one.outcomes_count,
+                "model_accuracy": one.accuracy,
+                "model_log_loss": one.log_loss,
+                "model_calibration_error": one.calibration_error,
+                "model_pr_auc": one.pr_auc,
+                "model_drifts": one.drifts_count,
+            }
+            for name, figure in figures.items():
+                if not isnan(figure):
+                    self._metrics.set(name, figure, {"model": model, "head": one.head})
 
     def _receipt(self, receipt: Receipt) -> None:
         labels = {

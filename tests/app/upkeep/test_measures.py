@@ -10,8 +10,12 @@ from pipeline.app.upkeep.measures import CLOSED, OPEN, PROBING, Measures, breake
 from pipeline.domain.call import CallResult
 from pipeline.domain.sink import Delivered, Refused, Retry
 from pipeline.observe.metrics import Metrics
+from pipeline.stages.fit.stage import FitStage
 from pipeline.stages.send.tables import ReceiverState
 from tests.app.upkeep.world import World
+from tests.chain import Chain
+from tests.stages.fit.test_fit import MODEL, outcome
+from tests.stages.learning import CountingKind
 
 
 def test_a_page_is_counted_on_its_whole_way() -> None:
@@ -39,6 +43,20 @@ def test_what_could_not_be_processed_is_counted_by_its_reason() -> None:
     (reason,) = world.expect_dead_letters([])[1]
     assert world.metrics.value("dead_letters", {"agent": "intake", "reason": reason}) == 1
     assert world.metrics.value("raised", {"task": "intake-0"}) == 0
+
+
+def test_how_good_a_model_is_shows_when_it_was_published() -> None:
+    metrics = Metrics()
+    measures = Measures(metrics)
+    at = Chain([FitStage(CountingKind(), first=3)])
+    labels = {"model": MODEL, "head": "noise"}
+    for number in range(3):
+        assert metrics.value("model_outcomes", labels) == 0
+        measures.commit([at.send("outcomes", MODEL, outcome(number))], 0.01)
+    assert metrics.value("model_outcomes", labels) == 3
+    assert metrics.value("model_accuracy", labels) == 0.5
+    assert metrics.value("model_pr_auc", labels) == 0.6
+    assert metrics.value("undeclared_metrics") == 0
 
 
 def test_the_outbox_is_followed_by_receiver_and_state() -> None:
