@@ -1,0 +1,5 @@
+"""What is unusual in a series of numbers: rates of alerts, values in alerts, any CSV file.
+
+Read `envelope` (what a record is), `season` (what is usual at this hour), `views` (what is looked
+at), `alarm` (when it is said), `series` (all of it, point by point), `kept` (how it is kept).
+"""
