@@ -11,6 +11,8 @@ steps: a list of one-key mappings, in order:
     began, ended or ends, around now; `pad: {annotation: characters}` makes long texts)
   alerts: a list of them, one batch · repeat: {times, every, alert} · wait: a duration
   storm: {count, alert}: as many at once, which differ in their instance
+  days: {count, alert, command, ends}: as many incidents, CASES at a time: each fires, people give
+    the command (optional), and it ends by itself after `ends` (10s unless said)
   post: {format, tenant, body} as it comes to `raw-alerts`, body as text or as JSON
   command: {kind, incident: its title, into: a title, for: a duration, author, …}
   silence: {id, matchers, for, after, rrule, duration, time_zone} · expire: the id of a silence
@@ -45,6 +47,7 @@ import yaml
 from msgspec.structs import replace
 
 from pipeline.app import compose
+from pipeline.codec import encode
 from pipeline.domain.alert import Alert
 from pipeline.domain.call import CallResult
 from pipeline.domain.catalog import Change, ChangeEntry, Service
@@ -63,6 +66,7 @@ from tests.stories.world import Embedded, Opening, embedded
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 INSTALLATION = "story000"
 SIGNING_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
+CASES = 100
 BASE: Mapping[str, Any] = {
     "receivers": {"on-call": {"sink": "pagerduty", "routing_key": "env:KEY"}},
     "routes": {"receiver": "on-call"},
@@ -169,6 +173,23 @@ class Play:
             [Output(topic="raw-alerts", key="", value=body, headers=headers) for body in bodies]
         )
 
+    def do_days(self, what: Mapping[str, Any]) -> None:
+        """Many incidents of one kind, each with what people did about it, and its end."""
+        for start in range(0, what["count"], CASES):
+            count = min(CASES, what["count"] - start)
+            before = {incident.incident_id for incident in self._incidents()}
+            day = {"count": count, "alert": {**what["alert"], "host": f"h{self.driver.now_ms}"}}
+            self.do_storm(day)
+            self.driver.advance(what.get("ends", "10s"))
+            opened = [each for each in self._incidents() if each.incident_id not in before]
+            if "command" in what:
+                commands = [self._command(dict(what["command"]), each) for each in opened]
+                self.driver.append(
+                    [Output(topic="commands", key=c.scope_id, value=encode(c)) for c in commands]
+                )
+            self.do_storm({**day, "alert": {**day["alert"], "status": "resolved"}})
+            self.driver.advance("10m")
+
     def do_post(self, what: Mapping[str, Any]) -> None:
         """Bytes as a foreign producer writes them; without a format they are sniffed."""
         body = what["body"]
@@ -183,20 +204,22 @@ class Play:
     def do_command(self, what: Mapping[str, Any]) -> None:
         """Ask something of the incident with that title."""
         fields = dict(what)
-        incident = self._incident(fields.pop("incident"))
+        command = self._command(fields, self._incident(fields.pop("incident")))
+        self.driver.send("commands", command.scope_id, command)
+
+    def _command(self, fields: dict[str, Any], incident: Incident) -> Command:
         if "into" in fields:
             fields["into"] = self._incident(fields["into"]).incident_id
         if "for" in fields:
             fields["until_ms"] = self.driver.now_ms + Duration.parse(fields.pop("for"))
-        command = Command(
-            command_id=f"c-{self.driver.now_ms}-{fields['kind']}",
+        return Command(
+            command_id=f"c-{self.driver.now_ms}-{fields['kind']}-{incident.incident_id}",
             incident_id=incident.incident_id,
             scope_id=incident.scope_id,
             tenant=incident.tenant,
             created_at_ms=self.driver.now_ms,
             **{"author": "ann", **fields},
         )
-        self.driver.send("commands", command.scope_id, command)
 
     def do_silence(self, what: Mapping[str, Any]) -> None:
         """A silence (or with rrule a maintenance) from `after` on, for `for`."""
