@@ -9,7 +9,7 @@ series, at most 750 points, count for nothing.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -58,6 +58,17 @@ class Verdict:
     hits: int = 0
     windows: int = 0
     false: int = 0
+
+
+def total(verdicts: Iterable[Verdict]) -> Verdict:
+    """Those of several series as one: worth is a sum."""
+    found = list(verdicts)
+    return Verdict(
+        math.fsum(each.worth for each in found),
+        sum(each.hits for each in found),
+        sum(each.windows for each in found),
+        sum(each.false for each in found),
+    )
 
 
 def worth(position: float) -> float:
