@@ -11,8 +11,8 @@ steps: a list of one-key mappings, in order:
     began, ended or ends, around now; `pad: {annotation: characters}` makes long texts)
   alerts: a list of them, one batch · repeat: {times, every, alert} · wait: a duration
   storm: {count, alert}: as many at once, which differ in their instance
-  days: {count, alert, command, ends}: as many incidents, CASES at a time: each fires, people give
-    the command (optional), and it ends by itself after `ends` (10s unless said)
+  days: {count, of: [{alert, command}], ends}: so many incidents of these kinds in turn, CASES at a
+    time: each fires, people give the command (optional), and its alert ends after `ends` (10s)
   post: {format, tenant, body} as it comes to `raw-alerts`, body as text or as JSON
   command: {kind, incident: its title, into: a title, for: a duration, author, …}
   silence: {id, matchers, for, after, rrule, duration, time_zone} · expire: the id of a silence
@@ -166,7 +166,9 @@ class Play:
 
     def do_storm(self, what: Mapping[str, Any]) -> None:
         """The same alert of as many instances, at once."""
-        alerts = [{**what["alert"], "instance": f"i{n}"} for n in range(what["count"])]
+        self._at_once([{**what["alert"], "instance": f"i{n}"} for n in range(what["count"])])
+
+    def _at_once(self, alerts: list[dict[str, Any]]) -> None:
         bodies = [json.dumps(self._native(alert)).encode() for alert in alerts]
         headers = {"format": "native"}
         self.driver.append(
@@ -174,20 +176,29 @@ class Play:
         )
 
     def do_days(self, what: Mapping[str, Any]) -> None:
-        """Many incidents of one kind, each with what people did about it, and its end."""
-        for start in range(0, what["count"], CASES):
-            count = min(CASES, what["count"] - start)
-            before = {incident.incident_id for incident in self._incidents()}
-            day = {"count": count, "alert": {**what["alert"], "host": f"h{self.driver.now_ms}"}}
-            self.do_storm(day)
+        """Many incidents of some kinds in turn, each with what people did about it, and its end."""
+        kinds = what["of"]
+        for _ in range(0, what["count"], CASES):
+            begun = f"h{self.driver.now_ms}"
+            alerts = [
+                {**kind["alert"], "host": begun, "instance": f"{begun}-{number}"}
+                for number in range(CASES // len(kinds))
+                for kind in kinds
+            ]
+            self._at_once(alerts)
             self.driver.advance(what.get("ends", "10s"))
-            opened = [each for each in self._incidents() if each.incident_id not in before]
-            if "command" in what:
-                commands = [self._command(dict(what["command"]), each) for each in opened]
-                self.driver.append(
-                    [Output(topic="commands", key=c.scope_id, value=encode(c)) for c in commands]
-                )
-            self.do_storm({**day, "alert": {**day["alert"], "status": "resolved"}})
+            commands = [
+                self._command(dict(kind["command"]), incident)
+                for incident in self._incidents()
+                for kind in kinds
+                if "command" in kind
+                and incident.labels.get("host") == begun
+                and incident.alerts[0].name == kind["alert"]["name"]
+            ]
+            self.driver.append(
+                [Output(topic="commands", key=c.scope_id, value=encode(c)) for c in commands]
+            )
+            self._at_once([{**alert, "status": "resolved"} for alert in alerts])
             self.driver.advance("10m")
 
     def do_post(self, what: Mapping[str, Any]) -> None:
