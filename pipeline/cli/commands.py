@@ -40,6 +40,7 @@ COMMANDS: Final = {
     "import": Entry("importing:translate", RULES, "Translate an alertmanager.yml."),
     "catalog": Entry("catalog:app", RULES, "Load the catalog of services."),
     "models": Entry("models:app", RULES, "List models and their quality; explain an incident."),
+    "anomaly": Entry("anomaly:anomaly", RULES, "Find what is unusual in a CSV file; with a plot."),
     "replay": Entry("replay:replay", RULES, "Run a past range again, or under other rules."),
     "doctor": Entry("doctor:doctor", KEEPING, "Look at everything that may be wrong."),
     "dead-letters": Entry("dead_letters:app", KEEPING, "List, show and redrive dead letters."),

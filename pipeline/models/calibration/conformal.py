@@ -29,16 +29,18 @@ class Conformal(Struct):
         least = 1.0 - self.reach
         return highest >= least > 1.0 - highest
 
-    def conforming(self, probabilities: Sequence[float]) -> list[int]:
-        """Places of the labels that conform, the likeliest first, at most CANDIDATES_MAX.
+    def conforming(self, shares: Sequence[float], total: float = 1.0) -> list[int]:
+        """Places of the labels that conform, the likeliest first, at most CANDIDATES_MAX. A
+        label's probability is its share of `total`.
 
         Where none does the subject is stranger than nine of ten: the two likeliest are named,
         so that a set of one always means that one label alone conforms.
         """
-        least = 1.0 - self.reach
-        found = sum(chance >= least for chance in probabilities)
-        ordered = sorted(range(len(probabilities)), key=lambda place: -probabilities[place])
-        return ordered[: min(found, CANDIDATES_MAX) or 2]
+        least = (1.0 - self.reach) * total
+        found = sorted([(-each, place) for place, each in enumerate(shares) if each >= least])
+        if not found:
+            found = sorted([(-each, place) for place, each in enumerate(shares)])[:2]
+        return [place for _, place in found[:CANDIDATES_MAX]]
 
     def learn(self, probability: float) -> None:
         """Take the probability that the truth had (0 for a label not known before)."""

@@ -32,13 +32,13 @@ class Watch:
         self._adwin: Any = None
         self._is_alarmed = self._state.is_alarmed
 
-    def learn(self, is_error: bool) -> bool:  # noqa: FBT001 - the one thing it takes, on a hot path
-        """Take an outcome; whether ADWIN cut its window. After an alarm it begins anew, as
-        River's does.
+    def learn(self, error_share: float) -> bool:
+        """Take the share of errors in a block of outcomes; whether ADWIN cut its window. After an
+        alarm it begins anew, as River's does.
         """
         if self._adwin is None or self._is_alarmed:
             self._begin()
-        self._is_alarmed = self._adwin.update(is_error)
+        self._is_alarmed = self._adwin.update(error_share)
         return self._is_alarmed
 
     @property

@@ -2,18 +2,20 @@
 
 Two alarms that have nothing to do with each other meet as often in one order as in the other,
 however busy the place is, so what remains of (a before b) less (b before a) is excess over chance,
-without a rate to estimate. It is counted at one place only (a service, a host), between the
-latest of each name, so that an alarm that flaps counts once; a pair weighs less the further
-apart it is (half at HALF_GAP_MS), and fades with the days (half after HALF_LIFE_DAYS).
+without a rate to estimate. It is counted at one place (a service, a host), between the latest of
+each name, so that an alarm that flaps counts once; a pair weighs less the further apart it is
+(half at HALF_GAP_MS), and fades with the days (half after HALF_LIFE_DAYS). Where the caller knows
+which places depend on each other, alarms of those near count too, for NEAR_SHARE.
 
 What is kept is bounded: NAMES_MAX names and PAIRS_MAX pairs (at the limit the lighter half is
 forgotten), PLACES_MAX places (at the limit the one that was silent longest), RECENT_MAX names of
-a place. One alarm costs at most RECENT_MAX pairs.
+a place. One alarm costs at most RECENT_MAX pairs at its own place and at each of NEAR_MAX.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -31,6 +33,10 @@ NAMES_MAX: Final = 1_024
 PAIRS_MAX: Final = 8_192
 PLACES_MAX: Final = 1_024
 RECENT_MAX: Final = 8
+NEAR_MAX: Final = 8
+NEAR_SHARE: Final = 0.5
+"""Most effects come where their cause is, and there are more near places than one."""
+
 CHARS_MAX: Final = 200
 """Of a name or a place; what is longer is cut."""
 
@@ -66,9 +72,10 @@ class Precedence:
         self._places: dict[str, dict[int, int]] = {}
         self._pairs: dict[int, Pair] = {}
 
-    def learn(self, name: str, place: str, at_ms: int) -> None:
-        """An alarm began at a place; `at_ms` is its own time. One that comes late counts by
-        that time, and two of one instant are in no order.
+    def learn(self, name: str, place: str, at_ms: int, near: Sequence[str] = ()) -> None:
+        """An alarm began at a place; `at_ms` is its own time, `near` are the places that depend
+        on this one or it on them. One that comes late counts by its time, and two of one instant
+        are in no order.
         """
         name, place = name[:CHARS_MAX], place[:CHARS_MAX]
         if at_ms // _DAY_MS > self._day:
@@ -76,26 +83,40 @@ class Precedence:
         found = self._ids.get(name)
         if found is None:
             found = self._enter(name)
-        weight = self._weight
-        self._counts[found] += weight
+        self._counts[found] += self._weight
         recent = self._places.pop(place, None)
         if recent is None:
             recent = {}
             if len(self._places) >= PLACES_MAX:
                 del self._places[next(iter(self._places))]
         self._places[place] = recent
-        is_latest = True
-        for other, then_ms in reversed(recent.items()):
-            gap_ms = at_ms - then_ms
-            if other == found or gap_ms > GAP_MS_MAX:
-                break
-            if gap_ms > 0:
-                self._meet(other, found, weight * HALF_GAP_MS / (HALF_GAP_MS + gap_ms), is_latest)
-                is_latest = False
+        since_ms = max(recent.get(found, at_ms - GAP_MS_MAX - 1), at_ms - GAP_MS_MAX - 1)
+        is_latest = self._follow(recent, found, at_ms, since_ms)
+        for each in near[:NEAR_MAX]:
+            other = self._places.get(each[:CHARS_MAX])
+            if other and other is not recent:
+                self._follow(other, found, at_ms, since_ms, NEAR_SHARE, is_latest)
         recent.pop(found, None)
         recent[found] = at_ms
         if len(recent) > RECENT_MAX:
             del recent[next(iter(recent))]
+
+    def _follow(
+        self, recent: dict[int, int], found: int, at_ms: int, since_ms: int,
+        share: float = 1.0, is_latest: bool = True,  # noqa: FBT001, FBT002 - on a hot path
+    ) -> bool:  # fmt: skip
+        """Count what came before at a place, and was not followed by this name since; whether
+        there was nothing.
+        """
+        weight = share * self._weight * HALF_GAP_MS
+        for other, then_ms in reversed(recent.items()):
+            if other == found or then_ms <= since_ms:
+                break
+            if then_ms < at_ms:
+                weighs = weight / (HALF_GAP_MS + at_ms - then_ms)
+                self._meet(other, found, weighs, is_latest)
+                is_latest = False
+        return is_latest
 
     def _meet(self, before: int, after: int, weight: float, is_latest: bool) -> None:  # noqa: FBT001 - on a hot path
         if before < after:

@@ -66,4 +66,4 @@ def visit(habit: Habit, now_ms: int) -> bool:
 
 def watched_ms(now_ms: int) -> float:
     """How long a scope was watched, of which what is long ago counts as little as its visits."""
-    return FADE_MS * -math.expm1(-now_ms / FADE_MS)
+    return FADE_MS * (1.0 - math.exp(-now_ms / FADE_MS))

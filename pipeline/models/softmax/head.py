@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import exp
 from typing import Final
 
@@ -11,14 +12,21 @@ from pipeline.domain.model import NO, YES
 from pipeline.models.calibration.bins import Bins
 from pipeline.models.calibration.conformal import Conformal
 from pipeline.models.calibration.temperature import Temperature
-from pipeline.models.drift.rolling import Rolling
+from pipeline.models.drift.rolling import HORIZON, Rolling
 from pipeline.models.drift.watch import WatchState
 from pipeline.models.softmax.labels import Labels
 
 JUDGED_FIRST: Final = 2_000
-JUDGED_EVERY: Final = 4
+JUDGED_EVERY: Final = 8
 """The first JUDGED_FIRST outcomes of a head are all judged, later ones one in JUDGED_EVERY: a
-judgement costs as much as learning, and calibration needs no more."""
+judgement costs more than learning, and calibration needs no more. Errors are all counted, and
+told to the watch for drift as the share of a block."""
+
+ODDS_MAX: Final = 700.0
+"""Log-odds above are as certain as these; the exponential of 710 is no number any more."""
+
+SUM_MIN: Final = 1e-280
+"""Exponentials that sum to less have lost digits and are taken again, relative to the highest."""
 
 _BINARY: Final = frozenset({YES, NO})
 
@@ -26,13 +34,14 @@ _BINARY: Final = frozenset({YES, NO})
 class Head(Struct):
     """One head without its weights, as it lives and as a snapshot keeps it.
 
-    Its columns begin at `start`; `error_rate` is that of about its last 2,000 outcomes; `watch`
-    is current in a snapshot only.
+    Its columns begin at `start`; `errors_count` is that of the block that is not yet told;
+    `error_rate` is that of about its last 2,000 outcomes; `watch` is current in a snapshot only.
     """
 
     name: str
     start: int
     labels: Labels
+    errors_count: int = 0
     error_rate: float = 0.0
     temperature: Temperature = field(default_factory=Temperature)
     bins: Bins = field(default_factory=Bins)
@@ -41,6 +50,21 @@ class Head(Struct):
     watch: WatchState = WatchState()
     drifts_count: int = 0
     drifted_at: int = -1
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the outcome that comes now ends a block: it is judged, and its errors told."""
+        count = self.labels.outcomes_count
+        return count <= JUDGED_FIRST or not count % JUDGED_EVERY
+
+    def end_block(self) -> float:
+        """The share of errors in the block that ends now; the next one is empty."""
+        count = self.labels.outcomes_count
+        size = 1 if count <= JUDGED_FIRST else JUDGED_EVERY
+        share = self.errors_count / size
+        self.errors_count = 0
+        self.error_rate += (share - self.error_rate) * size / min(count + 1, HORIZON)
+        return share
 
     def judge(self, odds: list[float], truth: int) -> None:
         """Compare what it would have said with the truth (-1: a label not known before)."""
@@ -61,6 +85,14 @@ class Head(Struct):
             for share, each in zip(found, odds, strict=True):
                 mean += share * each
             self.temperature.learn(mean, odds[truth])
+
+
+def exponentials(odds: Iterable[float]) -> list[float]:
+    """The exponential of each log-odds, by math.exp; never overflows."""
+    try:
+        return list(map(exp, odds))
+    except OverflowError:
+        return [exp(min(each, ODDS_MAX)) for each in odds]
 
 
 def chances(odds: list[float], beta: float) -> list[float]:

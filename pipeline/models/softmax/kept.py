@@ -18,7 +18,7 @@ from pipeline.models.snapshot.chunks import checksum, fits, joined, split
 from pipeline.models.softmax.head import Head
 from pipeline.models.softmax.model import COLUMNS, Softmax
 
-KIND: Final = "softmax.1"
+KIND: Final = "softmax.2"
 """Rises whenever the same outcomes make other weights."""
 
 
@@ -34,8 +34,8 @@ class State(msgspec.Struct, frozen=True):
 def snapshot_of(model: Softmax, name: str, offset: int) -> tuple[Snapshot, tuple[bytes, ...]]:
     """The head record and the chunks of all that a model has learned up to `offset`."""
     heads = [
-        msgspec.structs.replace(head, watch=watch.state())
-        for head, watch in zip(model.heads, model.watches, strict=True)
+        msgspec.structs.replace(head, watch=model.watches[head.name].state())
+        for head in model.heads
     ]
     table = model.table
     rows = touched(table.squares)
@@ -83,7 +83,7 @@ def restored(head: Snapshot, chunks: Sequence[bytes]) -> Softmax:
     model.table.weights[rows] = weights
     model.table.squares[rows] = squares
     model.heads = state.heads
-    model.watches = [Watch(each.watch) for each in state.heads]
+    model.watches = {each.name: Watch(each.watch) for each in state.heads}
     model.learned_count = state.learned_count
     model.version = head.version
     return model

@@ -8,16 +8,16 @@ only what was touched.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import exp
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
 
 from pipeline.domain.alert import NAN
 from pipeline.domain.model import EVIDENCE_MAX, LABEL_CHARS_MAX, Belief, Features, Quality, Snapshot
 from pipeline.models.drift.policy import Drifted, Policy, decide
-from pipeline.models.drift.rolling import HORIZON
 from pipeline.models.drift.watch import Watch
 from pipeline.models.features.hashing import ROWS
-from pipeline.models.softmax.head import JUDGED_EVERY, JUDGED_FIRST, Head, chances
+from pipeline.models.softmax.head import SUM_MIN, Head, chances, exponentials
 from pipeline.models.softmax.labels import Labels
 from pipeline.models.softmax.table import Floats, Table
 
@@ -48,13 +48,14 @@ class Softmax:
         self.on_drift: Policy = on_drift
         self.learned_count = 0
         self.version = "0"
-        self.watches = [Watch() for _ in self.heads]
+        self.watches = {head.name: Watch() for head in self.heads}
+        self._by_column: Any = None
 
     def score(self, features: Features, *, is_explained: bool = False) -> tuple[Belief, ...]:
         """One belief for each head that knows a label; changes nothing."""
-        table = self.table
-        spoken = table.weights.take(table.index(features.rows), axis=0)
-        logits = table.logits(spoken)
+        _, spoken = self.table.gather(features.rows)
+        odds = (np.add.reduce(spoken, 0) * self._betas()).tolist()
+        powers = exponentials(odds)
         beliefs = []
         for head in self.heads:
             known = head.labels
@@ -62,65 +63,95 @@ class Softmax:
             if not names:
                 continue
             start = head.start
-            found = chances(logits[start : start + len(names)], head.temperature.beta)
-            highest = max(found)
-            at = found.index(highest)
-            label = names[at]
+            found = powers[start : start + len(names)]
+            total = sum(found)
+            if total < SUM_MIN:
+                found, total = chances(odds[start : start + len(names)], 1.0), 1.0
+            top = max(found)
+            highest, at = top / total, found.index(top)
             beliefs.append(
                 Belief(
                     head.name,
-                    label,
+                    names[at],
                     head.bins.confidence(highest, known.outcomes_count),
-                    (label,)
+                    (names[at],)
                     if head.conformal.is_alone(highest)
-                    else tuple([names[n] for n in head.conformal.conforming(found)]),
-                    self._evidence(features.tokens, spoken[:, start + at]) if is_explained else (),
+                    else tuple([names[n] for n in head.conformal.conforming(found, total)]),
                 )
             )
+        if is_explained and beliefs:
+            return self._explained(beliefs, features.tokens, spoken)
         return tuple(beliefs)
 
-    @staticmethod
-    def _evidence(tokens: tuple[str, ...], spoken: Floats) -> tuple[tuple[str, float], ...]:
-        """The tokens that spoke most for a label; `spoken` are their weights, [rows]."""
+    def _explained(
+        self, beliefs: list[Belief], tokens: tuple[str, ...], spoken: Floats
+    ) -> tuple[Belief, ...]:
+        """The beliefs with the tokens that spoke most for their labels."""
         if len(tokens) != len(spoken):
-            return ()
-        heaviest = sorted(zip(spoken.tolist(), tokens, strict=True), reverse=True)
-        return tuple([(token, weight) for weight, token in heaviest[:EVIDENCE_MAX] if weight > 0])
+            return tuple(beliefs)
+        heads = [head for head in self.heads if head.labels.names]
+        winners = [
+            head.start + head.labels.columns[belief.label]
+            for head, belief in zip(heads, beliefs, strict=True)
+        ]
+        weights = spoken.take(winners, axis=1).T
+        # A stable sort: which of two equal weights comes first is the same on every machine.
+        heaviest = (-weights).argsort(axis=1, kind="stable")[:, :EVIDENCE_MAX].tolist()
+        return tuple(
+            [
+                Belief(
+                    each.head,
+                    each.label,
+                    each.confidence,
+                    each.candidates,
+                    tuple([(tokens[at], by_row[at]) for at in places if by_row[at] > 0]),
+                )
+                for each, places, by_row in zip(beliefs, heaviest, weights.tolist(), strict=True)
+            ]
+        )
+
+    def _betas(self) -> Any:
+        """The inverse temperature of each column; made anew after one of them has changed."""
+        if self._by_column is None:
+            widths = [head.labels.columns_max for head in self.heads]
+            betas = [head.temperature.beta for head in self.heads]
+            self._by_column = np.repeat(np.array(betas), widths)
+        return self._by_column
 
     def learn(self, features: Features, labels: Mapping[str, str]) -> None:
         """Learn what turned out. An unknown head, and a label that is empty or longer than
         LABEL_CHARS_MAX, is passed over.
         """
         table = self.table
-        index = table.index(features.rows)
-        spoken = table.weights.take(index, axis=0)
-        logits = table.logits(spoken)
+        index, spoken = table.gather(features.rows)
+        odds = np.add.reduce(spoken, 0).tolist()
+        powers = exponentials(odds)
         slopes = [0.0] * table.columns
         forgotten: list[int] = []
         has_learned = False
-        for number, head in enumerate(self.heads):
+        for head in self.heads:
             label = labels.get(head.name)
-            if not label or len(label) > LABEL_CHARS_MAX:
+            if not label:
+                continue
+            known, start = head.labels, head.start
+            truth = known.columns.get(label, -1)
+            if truth < 0 and len(label) > LABEL_CHARS_MAX:
                 continue
             has_learned = True
-            known, start = head.labels, head.start
-            odds = logits[start : start + len(known.names)]
-            truth = known.columns.get(label, -1)
-            if odds:
-                is_error = truth < 0 or odds[truth] != max(odds)
-                count = known.outcomes_count
-                if count <= JUDGED_FIRST or not count % JUDGED_EVERY:
-                    head.judge(odds, truth)
-                if self.watches[number].learn(is_error):
-                    self._follow(number, odds, forgotten)
-                head.error_rate += (is_error - head.error_rate) / min(count + 1, HORIZON)
+            found = powers[start : start + len(known.names)]
+            if found:
+                if truth < 0 or found[truth] < max(found):
+                    head.errors_count += 1
+                if head.is_due:
+                    self._judge(head, odds[start : start + len(found)], truth, found, forgotten)
             if truth < 0:
-                truth = self._admit(head, label, odds, forgotten)
+                truth = self._admit(head, label, found, forgotten)
             known.count(truth)
-            highest = max(odds)
-            powers = [exp(each - highest) for each in odds]
-            share = 1.0 / sum(powers)
-            pull = [each * share for each in powers]
+            total = sum(found)
+            if total < SUM_MIN:
+                found, total = chances(odds[start : start + len(found)], 1.0), 1.0
+            share = 1.0 / total
+            pull = [each * share for each in found]
             pull[truth] -= 1.0
             slopes[start : start + len(pull)] = pull
         if not has_learned:
@@ -132,27 +163,33 @@ class Softmax:
         table.step(index, spoken, slopes)
 
     @staticmethod
-    def _admit(head: Head, label: str, odds: list[float], forgotten: list[int]) -> int:
+    def _admit(head: Head, label: str, found: list[float], forgotten: list[int]) -> int:
         """Give a new label its column, of which nothing is known."""
         at, has_forgotten = head.labels.admit(label)
         if has_forgotten:
             forgotten.append(head.start + at)
-            odds[at] = 0.0
+            found[at] = 1.0
         else:
-            odds.append(0.0)
+            found.append(1.0)
         return at
 
-    def _follow(self, number: int, odds: list[float], forgotten: list[int]) -> None:
-        """Do what the policy says about a drift of one head."""
-        head = self.heads[number]
-        drifted = Drifted(head.name, head.error_rate, self.watches[number].error_rate)
+    def _judge(
+        self, head: Head, odds: list[float], truth: int, found: list[float], forgotten: list[int]
+    ) -> None:
+        """Judge a head at the end of a block, and do what the policy says about a drift."""
+        head.judge(odds, truth)
+        self._by_column = None
+        watch = self.watches[head.name]
+        if not watch.learn(head.end_block()):
+            return
+        drifted = Drifted(head.name, head.error_rate, watch.error_rate)
         action = decide(self.on_drift, drifted)
         if action != "none":
             head.drifts_count += 1
             head.drifted_at = self.learned_count
         if action == "reset":
-            forgotten += range(head.start, head.start + len(odds))
-            odds[:] = [0.0] * len(odds)
+            forgotten += range(head.start, head.start + len(found))
+            found[:] = [1.0] * len(found)
 
     def snapshot(self, name: str, offset: int) -> tuple[Snapshot, tuple[bytes, ...]]:
         """All that it has learned; `offset` is the next one in `outcomes`."""

@@ -38,16 +38,14 @@ class Table:
         self.weights: Floats = np.zeros((rows, columns), dtype=np.float32)
         self.squares: Floats = np.zeros((rows, columns), dtype=np.float32)
 
-    def index(self, rows: Sequence[int]) -> Any:
-        """Distinct rows as numpy takes them; those that the table does not have are left out."""
-        if rows and (min(rows) < 0 or max(rows) >= self.rows):
+    def gather(self, rows: Sequence[int]) -> tuple[Any, Floats]:
+        """Rows as numpy takes them, and their weights, [rows, columns]. Rows are distinct and
+        ascending; those that the table does not have are left out.
+        """
+        if rows and (rows[0] < 0 or rows[-1] >= self.rows):
             rows = [row for row in rows if 0 <= row < self.rows]
-        return np.array(rows, dtype=np.intp)
-
-    def logits(self, spoken: Floats) -> list[float]:
-        """The log-odds of each column, from the weights of the rows."""
-        total: list[float] = np.add.reduce(spoken, axis=0).tolist()
-        return total
+        index = np.array(rows, dtype=np.intp)
+        return index, self.weights.take(index, axis=0)
 
     def step(self, index: Any, spoken: Floats, slopes: Sequence[float]) -> None:
         """One step of AdaGrad down the slopes of the loss by column; overwrites `spoken`."""

@@ -42,11 +42,14 @@ class Alarm(Struct, frozen=True):
 
 
 class World(Struct, frozen=True):
-    """Alarms in the order of their instants, and the pairs (cause, effect) behind them."""
+    """Alarms in the order of their instants, the pairs (cause, effect) behind them, and the
+    places that are linked with each.
+    """
 
     alarms: tuple[Alarm, ...]
     edges: frozenset[tuple[str, str]]
     names: tuple[str, ...]
+    near: dict[str, tuple[str, ...]]
 
 
 class _Edge(Struct, frozen=True):
@@ -87,11 +90,13 @@ def _starts(rng: random.Random, names_count: int, places: int, days: int, count:
     return found
 
 
-def world(seed: int, *, names_count: int = 0, places: int = 0, days: int = 180) -> World:
-    """The world of a seed; where they are 0, its 12 to 30 names and 20 to 80 places are drawn."""
+def world(seed: int, *, linked_share: float = _LINKED_SHARE, days: int = 180) -> World:
+    """The world of a seed: 12 to 30 names at 20 to 80 places; `linked_share` of the effects come
+    at a linked place.
+    """
     rng = random.Random(seed)
-    names_count = names_count or rng.randint(12, 30)
-    places = places or rng.randint(20, 80)
+    names_count = rng.randint(12, 30)
+    places = rng.randint(20, 80)
     order = list(range(names_count))
     rng.shuffle(order)
     names = tuple(f"alarm-{each}" for each in order)
@@ -109,7 +114,7 @@ def world(seed: int, *, names_count: int = 0, places: int = 0, days: int = 180) 
         for edge in graph[name]:
             if rng.random() < edge.chance:
                 number += 1
-                where = rng.choice(links[place]) if rng.random() < _LINKED_SHARE else place
+                where = rng.choice(links[place]) if rng.random() < linked_share else place
                 delay_s = edge.delay_s * rng.lognormvariate(0.0, 1.0)
                 heappush(due, (at_s + delay_s, number, edge.effect, where))
         if rng.random() < _FLAP_CHANCE:
@@ -117,4 +122,12 @@ def world(seed: int, *, names_count: int = 0, places: int = 0, days: int = 180) 
             heappush(due, (at_s + rng.expovariate(1 / _FLAP_DELAY_S), number, name, place))
     alarms.sort(key=lambda each: each.at_ms)
     edges = frozenset((names[i], names[e.effect]) for i, each in enumerate(graph) for e in each)
-    return World(tuple(alarms), edges, names)
+    near = {
+        f"place-{one}": tuple(
+            f"place-{other}"
+            for other in range(places)
+            if other in links[one] or one in links[other]
+        )
+        for one in range(places)
+    }
+    return World(tuple(alarms), edges, names, near)

@@ -74,6 +74,28 @@ def test_alarms_of_two_places_have_nothing_to_do_with_each_other() -> None:
     assert found_in(alarms) == set()
 
 
+def test_alarms_of_places_that_depend_on_each_other_count_half() -> None:
+    here, there, both = Precedence(), Precedence(), Precedence()
+    for number in range(30):
+        at_ms = number * DAY_MS
+        for graph, place in ((here, "one"), (there, "two"), (both, "two")):
+            graph.learn("a", "one", at_ms)
+            graph.learn("b", place, at_ms + 5_000, ["one", "one-more"] if graph is both else ())
+    assert there.edges() == ()
+    assert [(each.cause, each.effect, each.is_direct) for each in both.edges()] == [
+        ("a", "b", True)
+    ]
+    assert 0 < both.edges()[0].strength <= here.edges()[0].strength
+
+
+def test_a_place_that_is_near_itself_counts_once() -> None:
+    one, other = Precedence(), Precedence()
+    for name, place, at_ms in chains(20):
+        one.learn(name, place, at_ms)
+        other.learn(name, place, at_ms, [place, "nowhere"])
+    assert one.snapshot() == other.snapshot()
+
+
 def test_an_alarm_that_flaps_counts_once() -> None:
     flapping: Alarms = [("a", "h", 0)]
     flapping += [("b", "h", 1_000 + 10 * number) for number in range(500)]
