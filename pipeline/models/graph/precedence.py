@@ -9,7 +9,8 @@ which places depend on each other, alarms of those near count too, for NEAR_SHAR
 
 What is kept is bounded: NAMES_MAX names and PAIRS_MAX pairs (at the limit the lighter half is
 forgotten), PLACES_MAX places (at the limit the one that was silent longest), RECENT_MAX names of
-a place. One alarm costs at most RECENT_MAX pairs at its own place and at each of NEAR_MAX.
+a place. One alarm costs at most MEETINGS_MAX pairs and those of one place more; it looks at
+NEAR_MAX near places.
 """
 
 from __future__ import annotations
@@ -32,8 +33,9 @@ HALF_LIFE_DAYS: Final = 180
 NAMES_MAX: Final = 1_024
 PAIRS_MAX: Final = 8_192
 PLACES_MAX: Final = 1_024
-RECENT_MAX: Final = 8
+RECENT_MAX: Final = 6
 NEAR_MAX: Final = 8
+MEETINGS_MAX: Final = 6
 NEAR_SHARE: Final = 0.5
 """Most effects come where their cause is, and there are more near places than one."""
 
@@ -91,11 +93,14 @@ class Precedence:
                 del self._places[next(iter(self._places))]
         self._places[place] = recent
         since_ms = max(recent.get(found, at_ms - GAP_MS_MAX - 1), at_ms - GAP_MS_MAX - 1)
-        is_latest = self._follow(recent, found, at_ms, since_ms)
+        met = self._follow(recent, found, at_ms, since_ms)
+        is_latest = not met
         for each in near[:NEAR_MAX]:
+            if met >= MEETINGS_MAX:
+                break
             other = self._places.get(each[:CHARS_MAX])
             if other and other is not recent:
-                self._follow(other, found, at_ms, since_ms, NEAR_SHARE, is_latest)
+                met += self._follow(other, found, at_ms, since_ms, NEAR_SHARE, is_latest)
         recent.pop(found, None)
         recent[found] = at_ms
         if len(recent) > RECENT_MAX:
@@ -104,11 +109,9 @@ class Precedence:
     def _follow(
         self, recent: dict[int, int], found: int, at_ms: int, since_ms: int,
         share: float = 1.0, is_latest: bool = True,  # noqa: FBT001, FBT002 - on a hot path
-    ) -> bool:  # fmt: skip
-        """Count what came before at a place, and was not followed by this name since; whether
-        there was nothing.
-        """
-        weight = share * self._weight * HALF_GAP_MS
+    ) -> int:  # fmt: skip
+        """Count what came before at a place, and was not followed by this name since; how many."""
+        met, weight = 0, share * self._weight * HALF_GAP_MS
         for other, then_ms in reversed(recent.items()):
             if other == found or then_ms <= since_ms:
                 break
@@ -116,7 +119,8 @@ class Precedence:
                 weighs = weight / (HALF_GAP_MS + at_ms - then_ms)
                 self._meet(other, found, weighs, is_latest)
                 is_latest = False
-        return is_latest
+                met += 1
+        return met
 
     def _meet(self, before: int, after: int, weight: float, is_latest: bool) -> None:  # noqa: FBT001 - on a hot path
         if before < after:
