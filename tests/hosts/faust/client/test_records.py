@@ -177,3 +177,4 @@ async def test_a_pause_after_an_error_does_not_outlast_the_end(
     faults.lose(FETCH)
     await wait_until_async(lambda: "Failed fetch" in caplog.text, what="a fetch that fails")
     await asyncio.wait_for(consumer._fetcher.close(), WITHIN_S)
+    assert all(task.done() for task in consumer._fetcher._pending_tasks)
