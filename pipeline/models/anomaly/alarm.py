@@ -27,9 +27,9 @@ class Setting(Struct, frozen=True, kw_only=True):
     """
 
     half_life_points: float = 8_000.0
-    threshold: float = 0.14
+    threshold: float = 0.125
     quiet_points: int = 120
-    louder: float = 2.0
+    louder: float = 3.0
     burden: float = 0.25
     burden_points: float = 300.0
 

@@ -20,6 +20,10 @@ from pipeline.models.anomaly.views import NAMES, NUMBER_MAX, ScaleState, Seen, V
 
 WAITING_POINTS: Final = 32
 LEARNING_POINTS: Final = 100
+DOUBT_POINTS: Final = 200.0
+"""After so many points a record counts half: among few, many are."""
+
+COUNT_MAX: Final = 1_000_000
 UNIT_MIN: Final = 1e-100
 
 BAND_SPREADS: Final = 3.0
@@ -66,7 +70,7 @@ class Series:
         if self._views is None:
             self._gather(place, number)
             return Reading(at_ms=at_ms, value=value)
-        self._count = min(self._count + 1, LEARNING_POINTS)
+        self._count = min(self._count + 1, COUNT_MAX)
         seen = self._views.see(place, number)
         if self._count < LEARNING_POINTS:
             return Reading(at_ms=at_ms, value=value)
@@ -86,7 +90,7 @@ class Series:
         return self._setting.half_life_points
 
     def _read(self, views: Views, seen: Seen, at_ms: int, value: float) -> Reading:
-        strength = math.fsum(seen.margins)
+        strength = math.fsum(seen.margins) * self._count / (self._count + DOUBT_POINTS)
         expected = views.straight(seen.usual)
         if strength and self._is_counting and is_chance(expected, seen.residuals):
             strength = 0.0

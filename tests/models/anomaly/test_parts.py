@@ -80,7 +80,9 @@ def alarms(strengths: dict[int, float], setting: Setting) -> list[int]:
     ],
 )
 def test_what_was_said_rests_unless_it_grows(strengths: dict[int, float], said: list[int]) -> None:
-    assert alarms(strengths, Setting(threshold=1.0, quiet_points=10, burden=0.0)) == said
+    setting = Setting(threshold=1.0, quiet_points=10, louder=2.0, burden=0.0)
+
+    assert alarms(strengths, setting) == said
 
 
 def test_each_alarm_raises_the_threshold_of_its_series_for_a_while() -> None:

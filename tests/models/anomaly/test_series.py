@@ -84,3 +84,11 @@ def test_a_view_of_both_scales_is_named_once() -> None:
     margins[2], margins[8], margins[5] = 0.1, 0.4, 0.2
 
     assert spoken(margins) == ("residual 1", "spread 20")
+
+
+def test_a_record_among_few_weighs_less_than_one_among_many() -> None:
+    few, many = (
+        list(readings(daily(after + 1, seed=1, bumps={after: 120.0})))[-1] for after in (300, 3000)
+    )
+
+    assert 0.0 < few.strength < many.strength
