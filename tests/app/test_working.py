@@ -30,7 +30,7 @@ class Worker:
 
     def __init__(self) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.apps = {"deliver": None}
+        self.apps = {"deliver": SimpleNamespace(definition=SimpleNamespace(stages=()))}
         self.may_start, self.may_stop = asyncio.Event(), asyncio.Event()
         self.calls: list[str] = []
         self.results: list[tuple[str, CallResult]] = []
