@@ -40,6 +40,7 @@ SECTIONS: Final = MappingProxyType(
         "models": "pipeline.stages.classify.config:Models",
         "inhibit": "pipeline.stages.route.config:Inhibition",
         "routes": "pipeline.stages.route.config:Route",
+        "pause": "pipeline.stages.route.config:Pause",
     }
 )
 """Name of a section → its Struct. `inhibit` is a list of its Struct."""

@@ -31,6 +31,7 @@ COMMANDS: Final = {
     "reassign": Entry("orders:reassign", INCIDENTS, "Assign incidents to somebody."),
     "override": Entry("orders:override", INCIDENTS, "Set the severity of incidents by hand."),
     "not-useful": Entry("orders:not_useful", INCIDENTS, "Teach that such incidents are noise."),
+    "page": Entry("orders:page", INCIDENTS, "Tell at once of incidents that are held back."),
     "silence": Entry("silence:app", INCIDENTS, "Mute alerts: add, list, expire, preview."),
     "routes": Entry("routes:app", RULES, "Ask the routing tree where labels lead."),
     "receivers": Entry("receivers:app", RULES, "Send a test to a receiver."),

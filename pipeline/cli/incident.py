@@ -71,6 +71,7 @@ def _head(shown: Console, whole: dict[str, Any]) -> None:
         ("scope", whole["scope_id"]),
         ("owner", whole["assigned_to"] or whole["acknowledged_by"]),
         ("snoozed", local(whole["snoozed_until_ms"]) if whole["snoozed_until_ms"] else ""),
+        ("held back", _held_back(whole)),
         ("resolved", _resolved(whole)),
         ("merged into", whole["merged_into"]),
         ("took in", ", ".join(whole["merged_from"])),
@@ -90,6 +91,17 @@ def _resolved(whole: dict[str, Any]) -> str:
         return ""
     by = f" by {whole['resolved_by']}" if whole["resolved_by"] else ""
     return local(whole["resolved_at_ms"]) + by
+
+
+def _held_back(whole: dict[str, Any]) -> str:
+    from pipeline.cli.times import local
+
+    routing = whole["routing"]
+    if not routing["paused_until_ms"]:
+        return ""
+    is_held = any(held["reason"] == "route.paused" for held in routing["held"])
+    hint = f"; `tocsin page {whole['incident_id']}` ends it" if is_held else ""
+    return f"until {local(routing['paused_until_ms'])}{hint}"
 
 
 def _alerts(shown: Console, whole: dict[str, Any]) -> None:

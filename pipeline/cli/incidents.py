@@ -170,6 +170,8 @@ def told(row: dict[str, Any]) -> str:
     ]
     if routing["muted_by"]:
         parts.append(f"[magenta]{safe(', '.join(routing['muted_by']))}[/]")
+    if any(held["reason"] == "route.paused" for held in routing.get("held", ())):
+        parts.append("[magenta]held back as quiet[/]")
     return ", ".join(parts) or "[dim]nobody[/]"
 
 

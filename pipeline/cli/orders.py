@@ -21,6 +21,7 @@ DONE: Final = {
     "reassign": "reassigned",
     "override": "set the severity of",
     "not-useful": "called not useful:",
+    "page": "to be told at once:",
 }
 
 
@@ -150,6 +151,17 @@ def not_useful(
     Exit codes: 0 all were taken, 1 one was refused or is not known.
     """
     _ask("not-useful", ids, {"author": by}, url, data, as_json)
+
+
+@failing
+def page(
+    ids: Ids, *, by: Author = "", url: Url = "", data: Data = None, as_json: Json = False
+) -> None:
+    """Tell people at once of incidents that are held back as noise or as over soon.
+
+    Exit codes: 0 all were taken, 1 one was refused or is not known.
+    """
+    _ask("page", ids, {"author": by}, url, data, as_json)
 
 
 def _ask(

@@ -15,9 +15,11 @@ KINDS: Final = (
     "note",
     "override",
     "not-useful",
+    "page",
 )
 """override sets the severity; merge moves `incident_id` into `into`; not-useful says that nobody
-should have been told of it, and changes nothing but what is learned."""
+should have been told of it, and changes nothing but what is learned; page that an incident which
+is held back as quiet be told at once."""
 
 TEXT_SIZE_MAX: Final = 25_000
 

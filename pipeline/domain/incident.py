@@ -77,13 +77,16 @@ class Held(Struct, frozen=True, kw_only=True):
 
 class Routing(Struct, frozen=True, kw_only=True):
     """Route's part: whom it told, whom it did not and why, what mutes it, and when it looks
-    again (0: never).
+    again (0: never). `paused_until_ms` is until when it is held back as quiet, or when that ended
+    (0: it never was), `paused_severity` how severe it was when that began.
     """
 
     deliveries: tuple[Delivery, ...] = ()
     muted_by: tuple[str, ...] = ()
     look_at_ms: int = 0
     held: tuple[Held, ...] = ()
+    paused_until_ms: int = 0
+    paused_severity: str = ""
 
 
 class Evidence(Struct, frozen=True):
@@ -116,8 +119,9 @@ class Classification(Struct, frozen=True, kw_only=True):
 
     `category` is `<kind>/<sub-kind>`; urgency and impact are high, medium or low; `noise` and
     `self_resolving` are yes or no. `noise_chance` and `self_resolving_chance` are the chances of
-    yes, -1 where no model says any. `version` is that of the model that was asked, or `rules`
-    ("": not classified).
+    yes, -1 where no model says any. `quiet_head` names the one of these two heads by which it may
+    be held back, from a chance of `quiet_from` on ("": it may not; -1: nothing may yet). `version`
+    is that of the model that was asked, or `rules` ("": not classified).
     """
 
     category: Judgement = Judgement()
@@ -129,6 +133,8 @@ class Classification(Struct, frozen=True, kw_only=True):
     self_resolving: Judgement = Judgement()
     noise_chance: float = -1.0
     self_resolving_chance: float = -1.0
+    quiet_head: str = ""
+    quiet_from: float = -1.0
     version: str = ""
     decided_at_ms: int = 0
 

@@ -13,6 +13,7 @@ from typing import Final, Protocol
 from msgspec import Struct, field
 
 from pipeline.domain.alert import NAN
+from pipeline.domain.stakes import Stakes
 
 HEADS: Final[tuple[str, ...]] = (
     "category", "severity", "urgency", "impact", "team", "noise", "self_resolving",
@@ -33,10 +34,11 @@ LABEL_CHARS_MAX: Final = 200
 class Subject(Struct, frozen=True, kw_only=True):
     """What is known of an incident when it is judged; texts "" and numbers 0 where unknown.
 
-    `name`, `description` and the place are those of its latest alert, `severity` the highest of
-    its alerts. `tier` is 1 (highest) and up, `change_age_ms` the time since the service's last
-    change (-1: none known), `age_ms` that since the incident was opened, `at_ms` when it is
-    judged. `texts` is what people wrote: notes, tickets.
+    An incident is judged by the alert that opened it: `name`, `description` and `service` are
+    that alert's, the rest of the place is the incident's, `severity` the highest of its alerts.
+    `tier` is 1 (highest) and up, `change_age_ms` the time since the service's last change (-1:
+    none known), `age_ms` that since the incident was opened, `at_ms` when it is judged. `texts`
+    is what people wrote: notes, tickets.
     """
 
     name: str
@@ -119,7 +121,8 @@ class Snapshot(Struct, frozen=True, kw_only=True):
 
     `offset` is the next one in `outcomes`; `checksum` is the BLAKE2b-256 of all chunks in order,
     in hex; `version` is what a decision carries. `kind` and `features_version` must be the
-    reader's own, else the snapshot does not fit.
+    reader's own, else the snapshot does not fit. `stakes` says from which chance on incidents may
+    be held back.
     """
 
     model: str
@@ -132,6 +135,7 @@ class Snapshot(Struct, frozen=True, kw_only=True):
     size_bytes: int
     checksum: str
     qualities: tuple[Quality, ...] = ()
+    stakes: Stakes = Stakes()
 
 
 class SnapshotError(ValueError):

@@ -28,7 +28,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
     `rows` are the hashed active tokens, ascending; `dense` the figures beside them; both as
     `features_version` made them. `decided` and `labels` go from head to label: `labels` holds
-    only what turned out, for which `because` gives the reason's name.
+    only what turned out, for which `because` gives the reason's name. `verdict` is REAL or QUIET
+    of domain.stakes where it is now known which ("": it is not, or was said before), and
+    `quiet_chance` the highest chance of being quiet that it was given (-1: none).
     """
 
     model: str
@@ -43,6 +45,8 @@ class Outcome(Struct, frozen=True, kw_only=True):
     because: str = ""
     decided_at_ms: int = 0
     turned_out_at_ms: int = 0
+    verdict: str = ""
+    quiet_chance: float = -1.0
 
 
 class ModelRecord(Struct, frozen=True, kw_only=True):

@@ -143,9 +143,10 @@ def test_every_published_former_schema_still_fits(name: str) -> None:
     present = derive(TOPIC_VALUES[name])
     for former in former_schemas(name, schemas_folder()).values():
         assert breaks(former, present) == []
-        assert isinstance(
-            msgspec.convert(read(body(former, {}), former, present), TOPIC_VALUES[name]), Struct
-        )
+        # fastavro writes a default of bytes as the text that it is in a schema.
+        plain = {one["name"]: b"" for one in former["fields"] if one["type"] == "bytes"}
+        found = read(body(former, plain), former, present)
+        assert isinstance(msgspec.convert(found, TOPIC_VALUES[name]), Struct)
 
 
 def schema_of(**fields: Any) -> Schema:

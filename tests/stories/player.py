@@ -181,19 +181,17 @@ class Play:
         for _ in range(0, what["count"], CASES):
             begun = f"h{self.driver.now_ms}"
             alerts = [
-                {**kind["alert"], "host": begun, "instance": f"{begun}-{number}"}
+                {**kind["alert"], "host": f"{begun}-{at}", "instance": f"{begun}-{at}-{number}"}
                 for number in range(CASES // len(kinds))
-                for kind in kinds
+                for at, kind in enumerate(kinds)
             ]
             self._at_once(alerts)
             self.driver.advance(what.get("ends", "10s"))
             commands = [
                 self._command(dict(kind["command"]), incident)
                 for incident in self._incidents()
-                for kind in kinds
-                if "command" in kind
-                and incident.labels.get("host") == begun
-                and incident.alerts[0].name == kind["alert"]["name"]
+                for at, kind in enumerate(kinds)
+                if "command" in kind and incident.labels.get("host") == f"{begun}-{at}"
             ]
             self.driver.append(
                 [Output(topic="commands", key=c.scope_id, value=encode(c)) for c in commands]

@@ -78,7 +78,7 @@ async def command(
     incident_id: FromPath[str],
     kind: FromPath[str],
 ) -> Response[bytes]:
-    """acknowledge, resolve, snooze, reassign, merge, note, override or not-useful.
+    """acknowledge, resolve, snooze, reassign, merge, note, override, not-useful or page.
 
     200 applied, 409 refused with the reason, 202 with its id where nothing came of it within 5 s.
     An Idempotency-Key makes a repetition harmless: it gets the first answer.

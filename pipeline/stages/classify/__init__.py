@@ -9,4 +9,9 @@ from pipeline.stages.classify.stage import ClassifyStage
 
 def build(wiring: Wiring) -> ClassifyStage:
     """The stage as topology.yaml's `models` declares it; without learning the rules decide."""
-    return ClassifyStage(wiring.sections.get("models") or Models(), wiring.learning)
+    pause = wiring.sections.get("pause")
+    return ClassifyStage(
+        wiring.sections.get("models") or Models(),
+        wiring.learning,
+        risk=0.0 if pause is None else pause.risk,
+    )

@@ -16,14 +16,22 @@ CANDIDATES_MAX: Final = 10
 """Labels that are listed where a model is not sure; what lies beyond is the least likely."""
 
 
+CHANCES: Final = ("noise", "self_resolving")
+"""Heads that are asked for a chance; either says that nobody is needed."""
+
+
 def decide(
-    by_rules: Mapping[str, Judgement], beliefs: Iterable[Belief], version: str, now_ms: int
+    by_rules: Mapping[str, Judgement],
+    beliefs: Iterable[Belief],
+    version: str,
+    now_ms: int,
+    quiet_from: float = -1.0,
 ) -> Classification:
     """The classification: `version` is that of the model that believes so, "" where none was
-    asked.
+    asked. From the chance `quiet_from` on (-1: none) it may be held back.
     """
     judgements = dict(by_rules)
-    chances = {"noise": -1.0, "self_resolving": -1.0}
+    chances = dict.fromkeys(CHANCES, -1.0)
     for belief in beliefs:
         head = belief.head
         if head not in judgements:
@@ -36,6 +44,8 @@ def decide(
         **judgements,
         noise_chance=chances["noise"],
         self_resolving_chance=chances["self_resolving"],
+        quiet_head=_quiet(judgements, chances, quiet_from),
+        quiet_from=quiet_from,
         version=version or RULES,
         decided_at_ms=now_ms,
     )
@@ -54,6 +64,27 @@ def _weighed(rule: Judgement, belief: Belief) -> Judgement:
         candidates=candidates,
         evidence=tuple(Evidence(*each) for each in belief.evidence[:EVIDENCE_MAX]),
     )
+
+
+def _quiet(
+    judgements: Mapping[str, Judgement], chances: Mapping[str, float], quiet_from: float
+) -> str:
+    """The head by which it may be held back: the model is sure, and sure enough; "": none."""
+    if quiet_from < 0:
+        return ""
+    enough = [
+        head
+        for head in CHANCES
+        if chances[head] >= quiet_from
+        and judgements[head].label == YES
+        and judgements[head].reason == reasons.MODEL.name
+    ]
+    return max(enough, key=lambda head: chances[head], default="")
+
+
+def quiet_chance(classification: Classification) -> float:
+    """The chance that nobody is needed, -1 where no model says any."""
+    return max(classification.noise_chance, classification.self_resolving_chance)
 
 
 def labels_of(classification: Classification) -> dict[str, str]:

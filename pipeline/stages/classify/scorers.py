@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from pipeline.domain.model import Scorer, Snapshot, SnapshotError
 from pipeline.domain.outcome import SLOTS, ModelRecord, chunk_key
+from pipeline.domain.stakes import threshold
 from pipeline.domain.wiring import Learning
 
 SCORERS_MAX: Final = 8
@@ -18,22 +19,27 @@ is made again of its snapshot when it is asked."""
 
 class Taken(Struct, frozen=True):
     """What became of a head record: the scorer (None: the rules decide), and what is wrong with
-    the snapshots that could not be taken ("": nothing).
+    the snapshots that could not be taken ("": nothing). From the chance `quiet_from` on incidents
+    may be held back (-1: none may).
     """
 
     record: ModelRecord | None
     scorer: Scorer | None = None
     trouble: str = ""
+    quiet_from: float = -1.0
 
 
 _NOTHING: Final = Taken(None)
 
 
 class Scorers:
-    """The scorers of one task. What they answer follows from the global alone."""
+    """The scorers of one task. What they answer follows from the global and `risk` alone: of the
+    incidents that need somebody, the share that may be held back.
+    """
 
-    def __init__(self, learning: Learning | None) -> None:
+    def __init__(self, learning: Learning | None, risk: float = 0.0) -> None:
         self._learning = learning
+        self._risk = risk
         self._taken: dict[str, Taken] = {}
 
     def take(self, model: str, records: Mapping[str, ModelRecord]) -> Taken:
@@ -47,11 +53,13 @@ class Scorers:
         self._taken.pop(model, None)
         if len(self._taken) >= SCORERS_MAX:
             del self._taken[next(iter(self._taken))]
-        taken = self._taken[model] = _taken(self._learning, record, records)
+        taken = self._taken[model] = _taken(self._learning, record, records, self._risk)
         return taken
 
 
-def _taken(learning: Learning, record: ModelRecord, records: Mapping[str, ModelRecord]) -> Taken:
+def _taken(
+    learning: Learning, record: ModelRecord, records: Mapping[str, ModelRecord], risk: float
+) -> Taken:
     troubles = []
     for age, head in enumerate(record.heads[:SLOTS]):
         slot = (record.slot + age) % SLOTS
@@ -60,7 +68,7 @@ def _taken(learning: Learning, record: ModelRecord, records: Mapping[str, ModelR
         except SnapshotError as error:
             troubles.append(f"the snapshot {head.version} cannot be taken: {error.reason}")
         else:
-            return Taken(record, scorer, "; ".join(troubles))
+            return Taken(record, scorer, "; ".join(troubles), threshold(head.stakes, risk))
     return Taken(record, None, "; ".join(troubles) or "it has no snapshot")
 
 

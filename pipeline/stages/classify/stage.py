@@ -12,15 +12,16 @@ from pipeline.domain.model import HEADS
 from pipeline.domain.notification import Receipt
 from pipeline.domain.outcome import Outcome
 from pipeline.domain.stage import INCIDENTS, Context, TableSpec, Update
+from pipeline.domain.stakes import REAL
 from pipeline.domain.wiring import Learning
 from pipeline.stages.classify import reasons
 from pipeline.stages.classify.config import Models
-from pipeline.stages.classify.decide import RULES, decide, labels_of, said
+from pipeline.stages.classify.decide import RULES, decide, labels_of, quiet_chance, said
 from pipeline.stages.classify.known import Known, Surroundings
 from pipeline.stages.classify.rules import CHANGE_MS, judge
 from pipeline.stages.classify.scorers import Scorers, Taken
 from pipeline.stages.classify.tables import DECIDED, DecidedRow, packed, unpacked
-from pipeline.stages.classify.turned_out import TurnedOut, turned_out
+from pipeline.stages.classify.turned_out import TurnedOut, turned_out, verdict
 
 OUTCOMES: Final = "outcomes"
 MODELS: Final = "models"
@@ -39,10 +40,10 @@ class ClassifyStage:
     accepts = (Update,)
     tables: tuple[TableSpec[Any], ...] = (DECIDED,)
 
-    def __init__(self, models: Models, learning: Learning | None) -> None:
+    def __init__(self, models: Models, learning: Learning | None, risk: float = 0.0) -> None:
         self._models = models
         self._learning = learning
-        self._scorers = Scorers(learning)
+        self._scorers = Scorers(learning, risk)
         self._around = Surroundings()
 
     def process(self, event: Update, ctx: Context) -> None:
@@ -104,7 +105,7 @@ class ClassifyStage:
             () if scorer is None or features is None else scorer.score(features, is_explained=True)
         )
         version = "" if scorer is None else scorer.version
-        made = decide(by_rules, beliefs, version, ctx.now_ms)
+        made = decide(by_rules, beliefs, version, ctx.now_ms, taken.quiet_from)
         labels = labels_of(made)
         _say(incident, made, taken, ctx)
         if incident.is_test:
@@ -124,6 +125,7 @@ class ClassifyStage:
                 labels=labels,
                 by_rules=tuple(h for h in HEADS if getattr(made, h).reason != reasons.MODEL.name),
                 decided_at_ms=ctx.now_ms,
+                quiet_chance=max(kept.quiet_chance, quiet_chance(made)),
             ),
         )
         return made
@@ -161,6 +163,9 @@ def _tell(found: TurnedOut, incident: Incident, row: DecidedRow, ctx: Context) -
         labels=shown,
         because=found.why.text,
     )
+    told = {**row.told, **labels}
+    became = verdict(told)
+    is_news = became not in ("", row.verdict) and row.verdict != REAL
     rows, dense = unpacked(row)
     ctx.emit(
         OUTCOMES,
@@ -178,9 +183,11 @@ def _tell(found: TurnedOut, incident: Incident, row: DecidedRow, ctx: Context) -
             because=found.why.name,
             decided_at_ms=row.decided_at_ms,
             turned_out_at_ms=ctx.now_ms,
+            verdict=became if is_news else "",
+            quiet_chance=row.quiet_chance,
         ),
     )
-    return replace(row, told={**row.told, **labels})
+    return replace(row, told=told, verdict=became if is_news else row.verdict)
 
 
 def _seen(known: Known, taken: Taken) -> str:

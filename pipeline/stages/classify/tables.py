@@ -18,7 +18,8 @@ class DecidedRow(Struct, frozen=True, array_like=True):
     `seen` is what it was judged by; while that stays it is not judged again. `rows` and `dense`
     are the features as little-endian uint32 and float64. `labels` is head → label decided,
     `by_rules` the heads that rules decided, `told` what turned out and was told to the model.
-    `is_touched`: a person has done something about it unasked.
+    `is_touched`: a person has done something about it unasked. `quiet_chance` is the highest
+    chance of being quiet that it was given, `verdict` how it turned out, as domain.stakes has it.
     """
 
     seen: str
@@ -32,6 +33,8 @@ class DecidedRow(Struct, frozen=True, array_like=True):
     told: dict[str, str] = field(default_factory=dict)
     is_touched: bool = False
     decided_at_ms: int = 0
+    quiet_chance: float = -1.0
+    verdict: str = ""
 
 
 def packed(features: Features) -> tuple[bytes, bytes]:

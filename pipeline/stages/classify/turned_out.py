@@ -21,6 +21,7 @@ from pipeline.domain.model import NO, YES
 from pipeline.domain.notification import AMBIGUOUS, DELIVERED
 from pipeline.domain.reason import Reason
 from pipeline.domain.stage import Update
+from pipeline.domain.stakes import QUIET, REAL
 from pipeline.stages.classify import reasons
 from pipeline.stages.classify.rules import HIGH, LOW, TONE_HIGH
 from pipeline.stages.classify.tables import DecidedRow
@@ -61,6 +62,16 @@ def turned_out(
     return [each for each in found if each.why is not None or each.is_touch]
 
 
+def verdict(told: Mapping[str, str]) -> str:
+    """How an incident turned out, by all labels that were told: REAL where somebody was needed,
+    QUIET where nobody was, "" where nobody knows yet.
+    """
+    noise, resolving = told.get("noise", ""), told.get("self_resolving", "")
+    if noise == NO or (resolving == NO and noise != YES):
+        return REAL
+    return QUIET if YES in (noise, resolving) else ""
+
+
 def is_told(incident: Incident) -> bool:
     """Whether any receiver may have been told of it."""
     return any(
@@ -93,6 +104,8 @@ def _by_command(
             return TurnedOut(reasons.MERGED, {"noise": NO}, is_touch=True)
         case "note":
             return _by_note(command.text)
+        case "page":
+            return TurnedOut(reasons.PAGED, {"noise": NO}, is_touch=True)
         case "not-useful":
             return TurnedOut(reasons.NOT_USEFUL, {"noise": YES}, is_touch=True)
         case _:

@@ -42,7 +42,7 @@ def decide(case: Case, command: Command, now_ms: int) -> Answer:
         if not incident.is_open:
             return Answer()
         return Answer(closed(case, now_ms, command.author))
-    if command.kind == "not-useful":
+    if command.kind in ("not-useful", "page"):
         return _with(case, replace(case.incident, updated_at_ms=now_ms))
     if command.kind not in KINDS:
         return Answer(why=f"{command.kind!r} is no command; there are {', '.join(KINDS)}")

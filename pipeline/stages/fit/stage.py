@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from pipeline.domain.model import HEADS, LABEL_CHARS_MAX, ROWS_MAX
 from pipeline.domain.outcome import HEAD, SLOTS, ModelRecord, Outcome, chunk_key
 from pipeline.domain.stage import Context, TableSpec, before_slash
+from pipeline.domain.stakes import QUIET, REAL, Stakes, counted
 from pipeline.domain.wiring import Learning
 from pipeline.stages.fit import reasons
 from pipeline.stages.fit.memory import Memory
@@ -94,7 +95,7 @@ class FitStage:
             ctx.reason(reasons.TOO_MANY, most=NAMES_MAX, model=name)
             return
         entry = kept(replace(event, labels=labels), row.digest)
-        row = replace(row, count=row.count + 1, digest=entry.digest)
+        row = replace(row, count=row.count + 1, digest=entry.digest, stakes=_stakes(row, event))
         ctx.table(LEARNED).put(learned_key(name, row.count), entry)
         ctx.reason(reasons.TAKEN_IN, model=name)
         if self._is_due(row):
@@ -143,6 +144,7 @@ class FitStage:
         is restored from, and to the topic that it is judged by.
         """
         head, chunks = memory.catch_up(name, row, ctx, 0).snapshot(name, row.count)
+        head = replace(head, stakes=row.stakes)
         slot = (row.slot + 1) % SLOTS if row.heads else 0
         table = ctx.table(CHUNKS)
         for index, body in enumerate(chunks):
@@ -162,6 +164,13 @@ class FitStage:
             size=head.size_bytes,
         )
         return replace(row, slot=slot, saved=row.count, saved_at_ms=ctx.now_ms, heads=heads)
+
+
+def _stakes(row: ModelRow, event: Outcome) -> Stakes:
+    """What is counted, with an incident of which it is known now how it turned out."""
+    if event.verdict not in (REAL, QUIET) or not 0.0 <= event.quiet_chance <= 1.0:
+        return row.stakes
+    return counted(row.stakes, event.verdict, event.quiet_chance)
 
 
 def _is_well_formed(event: Outcome) -> bool:

@@ -15,6 +15,7 @@ from msgspec import Struct, field
 from pipeline.domain.model import Features, Snapshot
 from pipeline.domain.outcome import Outcome
 from pipeline.domain.stage import TableSpec, before_slash
+from pipeline.domain.stakes import Stakes
 
 RING: Final = 50_000
 """Outcomes kept after a snapshot, some 200 bytes each. A snapshot is due before the ring is
@@ -28,7 +29,8 @@ class ModelRow(Struct, frozen=True, array_like=True):
 
     `count` outcomes were taken in, `digest` is a chained hash of them all. `heads` are the last
     snapshot (`slot` says where it is on `models`) and the one before; the last one has learned
-    `saved` of them, and was made at `saved_at_ms`.
+    `saved` of them, and was made at `saved_at_ms`. `stakes` counts the chances that incidents had
+    been given before they turned out.
     """
 
     count: int = 0
@@ -38,6 +40,7 @@ class ModelRow(Struct, frozen=True, array_like=True):
     saved_at_ms: int = 0
     wake_at_ms: int = 0
     heads: tuple[Snapshot, ...] = ()
+    stakes: Stakes = Stakes()
 
 
 class LearnedRow(Struct, frozen=True, array_like=True):

@@ -10,7 +10,7 @@ from pipeline.stages.route.tree import Tree
 
 
 def build(wiring: Wiring) -> RouteStage:
-    """The stage as topology.yaml's `routes`, `inhibit` and `receivers` declare it.
+    """The stage as topology.yaml's `routes`, `inhibit`, `pause` and `receivers` declare it.
 
     Raises ValueError where the tree or the inhibitions are not acceptable.
     """
@@ -27,5 +27,8 @@ def build(wiring: Wiring) -> RouteStage:
         ahead=ahead,
     )
     return RouteStage(
-        tree, Inhibitions(wiring.sections.get("inhibit") or (), wiring.scope), wiring.scope
+        tree,
+        Inhibitions(wiring.sections.get("inhibit") or (), wiring.scope),
+        wiring.scope,
+        wiring.sections.get("pause"),
     )

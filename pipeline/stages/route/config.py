@@ -1,10 +1,10 @@
-"""The sections `routes` and `inhibit` of topology.yaml."""
+"""The sections `routes`, `inhibit` and `pause` of topology.yaml."""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Annotated, Final
 
-from msgspec import Struct, field
+from msgspec import Meta, Struct, field
 
 from pipeline.domain.matchers import MATCHERS_MAX, parse_all
 from pipeline.domain.units import Duration
@@ -31,6 +31,7 @@ EQUAL_MAX: Final = 20
 """Labels under `equal` of one inhibition; more are refused."""
 
 SEVERITIES: Final = ("info", "warning", "error", "critical")
+CRITICAL: Final = SEVERITIES[-1]
 
 
 class Route(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -105,6 +106,36 @@ class Inhibition(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 raise ValueError(f"{side}: at least one matcher is needed")
         if len(self.equal) > EQUAL_MAX:
             raise ValueError(f"equal: more than {EQUAL_MAX} labels")
+
+
+class Pause(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Incidents that a model is sure are noise, or over by themselves soon, are held back for as
+    long as such ones last. What is critical never is. Nothing is until enough has turned out:
+    under a risk of 0.001 after 999 incidents for which somebody was needed.
+    """
+
+    severities: tuple[str, ...] = ()
+    """Of which severity an incident may be held back: info, warning, error. Default: of none."""
+
+    match: tuple[str, ...] = ()
+    """Matchers in Alertmanager's syntax, all of which must match; a list of up to 50."""
+
+    risk: Annotated[float, Meta(gt=0, le=0.1)] = 0.001
+    """Of the incidents for which somebody is needed, the share that may be held back."""
+
+    longest: Duration = Duration(900_000)
+    """Nothing is held back for longer, however long such ones last."""
+
+    def __post_init__(self) -> None:
+        """Raises ValueError for a severity that is none or critical, or a matcher."""
+        for severity in self.severities:
+            if severity == CRITICAL:
+                raise ValueError("severities: what is critical is never held back")
+            if severity not in SEVERITIES:
+                known = ", ".join(SEVERITIES[:-1])
+                raise ValueError(f"severities: {severity!r} is none of {known}")
+        if len(parse_all(self.match)) > MATCHERS_MAX:
+            raise ValueError(f"match: more than {MATCHERS_MAX} matchers")
 
 
 def _is_name(text: str) -> bool:

@@ -61,6 +61,8 @@ def decide(
 
 
 def _closed(incident: Incident, hop: Hop | None, *, has_open: bool, was_told: bool) -> Due:
+    if not was_told and incident.routing.paused_until_ms:
+        return Due(reasons.PASSED)
     if not has_open:
         return Due(reasons.TOLD if was_told else reasons.OVER)
     if hop is not None and not hop.sends_resolved:

@@ -9,9 +9,10 @@ from pipeline.domain.incident import Held, Routing
 from pipeline.domain.notification import TRIGGER
 from pipeline.domain.stage import Context, Update
 from pipeline.stages.route import reasons
-from pipeline.stages.route.due import Due, decide
+from pipeline.stages.route.due import Due, decide, instant
 from pipeline.stages.route.mute import Mute
 from pipeline.stages.route.notify import notification_of, told, withheld
+from pipeline.stages.route.pause import NEVER, Paused
 from pipeline.stages.route.tree import Hop
 
 NOTIFICATIONS: Final = "notifications"
@@ -27,16 +28,29 @@ class Look:
     """Made for one Update; `tell` each receiver concerned, then take `routing`.
 
     `ask_mute` says what mutes the incident; asked only where a trigger is due, as it costs most.
+    `paused` says whether it is held back as quiet, `risk` under which risk.
     """
 
-    __slots__ = ("_ask_mute", "_ctx", "_deliveries", "_event", "_held", "_looks", "_mute", "_was")
+    __slots__ = (
+        "_ask_mute", "_ctx", "_deliveries", "_event", "_held", "_looks", "_mute", "_paused",
+        "_risk", "_was",
+    )  # fmt: skip
 
-    def __init__(self, event: Update, ctx: Context, ask_mute: Callable[[], Mute]) -> None:
+    def __init__(
+        self,
+        event: Update,
+        ctx: Context,
+        ask_mute: Callable[[], Mute],
+        paused: Paused = NEVER,
+        risk: float = 0.0,
+    ) -> None:
         routing = event.incident.routing
         self._event = event
         self._ctx = ctx
         self._ask_mute = ask_mute
         self._mute: Mute | None = None
+        self._paused = paused
+        self._risk = risk
         self._deliveries = {delivery.receiver: delivery for delivery in routing.deliveries}
         self._was = {held.receiver: held.reason for held in routing.held}
         self._held: dict[str, Held] = {}
@@ -76,12 +90,18 @@ class Look:
         look_at_ms = min(self._looks, default=0)
         if look_at_ms:
             self._ctx.wake_at(self._event.incident.incident_id, look_at_ms)
-        is_muted = any(held.reason == reasons.MUTED.name for held in self._held.values())
+        why = {held.reason for held in self._held.values()}
+        is_muted = reasons.MUTED.name in why
+        # Only what was due to somebody is held back; before that it has not begun.
+        has_begun = self._event.incident.routing.paused_until_ms or reasons.PAUSED.name in why
+        paused = self._paused if has_begun else NEVER
         return Routing(
             deliveries=tuple(self._deliveries.values()),
             muted_by=self._mute.by if is_muted and self._mute is not None else (),
             look_at_ms=look_at_ms,
             held=tuple(self._held.values()),
+            paused_until_ms=paused.until_ms,
+            paused_severity=paused.severity,
         )
 
     def _due(self, receiver: str, hop: Hop | None, held: str) -> Due:
@@ -91,6 +111,11 @@ class Look:
             return due
         if before is None and len(self._deliveries) >= DELIVERIES_MAX:
             return Due(reasons.FULL, facts={"most": DELIVERIES_MAX})
+        if before is None and self._paused.until_ms:
+            if not self._paused.ended:
+                return self._quiet()
+            if held == reasons.PAUSED.name:
+                due = Due(reasons.RELEASED, TRIGGER, facts={"because": self._paused.ended})
         if self._mute is None:
             self._mute = self._ask_mute()
         if not self._mute.by:
@@ -99,6 +124,20 @@ class Look:
         return Due(
             reasons.MUTED, until_ms=self._mute.until_ms, facts={"by": ", ".join(self._mute.by)}
         )
+
+    def _quiet(self) -> Due:
+        """Held back, with what says so."""
+        made = self._event.incident.classification
+        is_noise = made.quiet_head == "noise"
+        chance = made.noise_chance if is_noise else made.self_resolving_chance
+        facts = {
+            "until": instant(self._paused.until_ms),
+            "head": made.quiet_head.replace("_", "-"),
+            "chance": f"{chance:.2%}",
+            "limit": f"{made.quiet_from:.2%}",
+            "risk": f"{self._risk:.1%}",
+        }
+        return Due(reasons.PAUSED, until_ms=self._paused.until_ms, facts=facts)
 
     def _is_news(self, due: Due, was: str) -> bool:
         if due.reason is reasons.MUTED and self._mute is not None:

@@ -22,7 +22,15 @@ ACKNOWLEDGED: Final = Reason("route.acknowledged", "{receiver} is told: {author}
 RESOLVED: Final = Reason("route.resolved", "{receiver} is told: it is resolved")
 MERGED: Final = Reason("route.merged", "{receiver} is told that it is over: merged into {into}")
 
+RELEASED: Final = Reason("route.released", "{receiver} is told, held back no longer: {because}")
+
 # Why somebody is not.
+PAUSED: Final = Reason(
+    "route.paused",
+    "{receiver} is not told until {until}, by when such are over: {head} by {chance}, from {limit} "
+    "on; of those that need somebody at most {risk} are held back",
+)
+PASSED: Final = Reason("route.passed", "{receiver} was not told: it ended while it was held back")
 NOBODY: Final = Reason("route.nobody", "nobody is told: {path} says `receiver: none`")
 MUTED: Final = Reason("route.muted", "{receiver} is not told: {by}")
 SNOOZED: Final = Reason("route.snoozed", "{receiver} is not told: snoozed until {until}")

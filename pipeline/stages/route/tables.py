@@ -1,4 +1,4 @@
-"""Tables of `route`: which incidents inhibit others of their scope, and whom they hold back."""
+"""Tables of `route`: which incidents inhibit others, whom they hold back, how long some last."""
 
 from __future__ import annotations
 
@@ -31,5 +31,12 @@ class HeldBack(Struct, frozen=True, array_like=True):
     since_ms: int
 
 
+class LastedRow(Struct, frozen=True, array_like=True):
+    """How many incidents of one kind were over how soon; key `<scope_id>/<kind>`."""
+
+    counts: tuple[int, ...]
+
+
 SOURCES: Final = TableSpec(name="inhibiting", type=Source, owner=before_slash)
 HELD_BACK: Final = TableSpec(name="inhibited", type=HeldBack, owner=before_slash)
+LASTED: Final = TableSpec(name="lasted", type=LastedRow, owner=before_slash)

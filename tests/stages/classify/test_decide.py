@@ -60,3 +60,29 @@ def test_it_is_said_in_one_sentence() -> None:
     assert "team web (team=web)" in text
     assert "noise" not in text, "a rule that knows nothing says nothing"
     assert labels_of(made)["category"] == "a/b"
+
+
+@pytest.mark.parametrize(
+    ("beliefs", "quiet_from", "head"),
+    [
+        ((Belief("noise", "yes", 0.99, ("yes",)),), 0.95, "noise"),
+        ((Belief("noise", "yes", 0.99, ("yes",)),), -1.0, ""),
+        ((Belief("noise", "yes", 0.94, ("yes",)),), 0.95, ""),
+        ((Belief("noise", "yes", 0.99, ("yes", "no")),), 0.95, ""),
+        ((Belief("noise", "no", 0.01, ("no",)),), 0.95, ""),
+        (
+            (
+                Belief("noise", "yes", 0.96, ("yes",)),
+                Belief("self_resolving", "yes", 0.97, ("yes",)),
+            ),
+            0.95,
+            "self_resolving",
+        ),
+    ],
+)
+def test_it_may_be_held_back_where_the_model_is_sure_enough(
+    beliefs: tuple[Belief, ...], quiet_from: float, head: str
+) -> None:
+    made = decide(RULES, beliefs, "v", 1, quiet_from)
+    assert made.quiet_head == head
+    assert made.quiet_from == quiet_from

@@ -11,7 +11,7 @@ from pipeline.domain.command import Command
 from pipeline.domain.incident import Incident
 from pipeline.domain.stage import Update, Wake
 from pipeline.stages.classify.tables import DecidedRow
-from pipeline.stages.classify.turned_out import turned_out
+from pipeline.stages.classify.turned_out import turned_out, verdict
 from tests.chain import START_MS
 from tests.stages.classify.given import ID, SCOPE, incident, told
 
@@ -52,6 +52,7 @@ def labels(
         (command("snooze"), [("snoozed", {"urgency": "low"})]),
         (command("merge", into="x"), [("merged", {"noise": "no"})]),
         (command("not-useful"), [("not_useful", {"noise": "yes"})]),
+        (command("page"), [("paged", {"noise": "no"})]),
         (command("note", text="a false alarm"), [("noted", {"noise": "yes"})]),
         (
             command("note", text="customers are losing money, all down"),
@@ -138,3 +139,20 @@ def test_the_category_that_a_sender_stated_is_learned_at_the_end() -> None:
     assert labels(incident(), resolved(labels=stating), QUIET, touched) == [
         ("stated", {"category": "security/access"})
     ]
+
+
+@pytest.mark.parametrize(
+    ("told", "found"),
+    [
+        ({}, ""),
+        ({"team": "web"}, ""),
+        ({"noise": "no"}, "real"),
+        ({"noise": "no", "self_resolving": "yes"}, "real"),
+        ({"noise": "yes"}, "quiet"),
+        ({"noise": "yes", "self_resolving": "no"}, "quiet"),
+        ({"self_resolving": "yes"}, "quiet"),
+        ({"self_resolving": "no"}, "real"),
+    ],
+)
+def test_whether_somebody_was_needed(told: dict[str, str], found: str) -> None:
+    assert verdict(told) == found

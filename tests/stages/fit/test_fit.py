@@ -199,3 +199,15 @@ def test_a_snapshot_of_other_features_begins_a_new_model() -> None:
     feed(at, range(12, 40), features_version=VERSION + 1)
     assert at.reasons["fit.begun_anew"] == 1
     assert published(at)[-1].learned_count == 25
+
+
+def test_a_snapshot_says_what_chances_the_real_ones_had() -> None:
+    at = chain(first=10)
+    feed(at, range(4), verdict="real", quiet_chance=0.2)
+    feed(at, range(4, 7), verdict="quiet", quiet_chance=0.999)
+    feed(at, range(7, 8), verdict="real", quiet_chance=-1.0)
+    feed(at, range(8, 9), verdict="loud", quiet_chance=0.5)
+    feed(at, range(9, 10), quiet_chance=0.5)
+    stakes = published(at)[0].stakes
+    assert stakes.real_count == stakes.real[0] == 4
+    assert sum(stakes.quiet) == 3
