@@ -6,7 +6,7 @@ seen is weighed against the score itself, and old outcomes fade by halving.
 
 from __future__ import annotations
 
-import math
+from math import log
 from typing import Final
 
 from msgspec import Struct, field
@@ -27,8 +27,10 @@ _CERTAIN: Final = 1e-9
 
 def bin_of(probability: float) -> int:
     """The bin of a probability, 0 to BINS - 1."""
-    odds = math.log((probability + _CERTAIN) / (1.0 - probability + _CERTAIN))
-    return max(0, min(BINS - 1, int((odds - _LOWEST) * _PER_UNIT)))
+    at = int((log((probability + _CERTAIN) / (1.0 - probability + _CERTAIN)) - _LOWEST) * _PER_UNIT)
+    if at < 0:
+        return 0
+    return at if at < BINS else BINS - 1
 
 
 def _zeros() -> list[float]:
@@ -49,12 +51,13 @@ class Bins(Struct):
         prior = probability * outcomes_count / (outcomes_count + PRIOR)
         return (self.hits[at] + PRIOR * prior) / (self.counts[at] + PRIOR)
 
-    def learn(self, probability: float, *, is_hit: bool) -> None:
-        """Count an outcome."""
+    def learn(self, probability: float, outcomes_count: int, *, is_hit: bool) -> float:
+        """Count an outcome; the confidence that there was before it."""
         at = bin_of(probability)
-        self.counts[at] += 1.0
-        if is_hit:
-            self.hits[at] += 1.0
-        if self.counts[at] >= OUTCOMES_MAX:
-            self.counts[at] *= 0.5
-            self.hits[at] *= 0.5
+        hits, count = self.hits[at], self.counts[at]
+        prior = probability * outcomes_count / (outcomes_count + PRIOR)
+        confidence = (hits + PRIOR * prior) / (count + PRIOR)
+        scale = 0.5 if count + 1.0 >= OUTCOMES_MAX else 1.0
+        self.counts[at] = (count + 1.0) * scale
+        self.hits[at] = (hits + is_hit) * scale
+        return confidence

@@ -68,7 +68,7 @@ class Rolling(Struct):
         """The expected calibration error, 0 to 1; NaN before the first outcome."""
         if not self.judged_count:
             return NAN
-        return sum(map(abs, self.gaps)) / self.weights_sum
+        return math.fsum(map(abs, self.gaps)) / self.weights_sum
 
     @property
     def pr_auc(self) -> float:

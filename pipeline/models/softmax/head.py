@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from math import exp
+from collections.abc import Sequence
+from math import exp, fsum
+from operator import mul
 from typing import Final
 
 from msgspec import Struct, field
@@ -14,7 +15,7 @@ from pipeline.models.calibration.conformal import Conformal
 from pipeline.models.calibration.temperature import Temperature
 from pipeline.models.drift.rolling import HORIZON, Rolling
 from pipeline.models.drift.watch import WatchState
-from pipeline.models.softmax.labels import Labels
+from pipeline.models.softmax.labels import FADE_EVERY, Labels
 
 JUDGED_FIRST: Final = 2_000
 JUDGED_EVERY: Final = 8
@@ -25,8 +26,9 @@ told to the watch for drift as the share of a block."""
 ODDS_MAX: Final = 700.0
 """Log-odds above are as certain as these; the exponential of 710 is no number any more."""
 
-SUM_MIN: Final = 1e-280
-"""Exponentials that sum to less have lost digits and are taken again, relative to the highest."""
+SUM_MIN, SUM_MAX = 1e-280, 1e306
+"""Exponentials that sum to less have lost digits and are taken again, relative to the highest;
+those that sum to more are cut at ODDS_MAX."""
 
 _BINARY: Final = frozenset({YES, NO})
 
@@ -34,12 +36,14 @@ _BINARY: Final = frozenset({YES, NO})
 class Head(Struct):
     """One head without its weights, as it lives and as a snapshot keeps it.
 
-    Its columns begin at `start`; `errors_count` is that of the block that is not yet told;
-    `error_rate` is that of about its last 2,000 outcomes; `watch` is current in a snapshot only.
+    Its columns begin at `start`; `bit` stands for it in sets of heads. `errors_count` is that of
+    the block that has not ended, `error_rate` that of about its last 2,000 outcomes. `watch` is
+    current in a snapshot only.
     """
 
     name: str
     start: int
+    bit: int
     labels: Labels
     errors_count: int = 0
     error_rate: float = 0.0
@@ -51,53 +55,49 @@ class Head(Struct):
     drifts_count: int = 0
     drifted_at: int = -1
 
-    @property
-    def is_due(self) -> bool:
-        """Whether the outcome that comes now ends a block: it is judged, and its errors told."""
-        count = self.labels.outcomes_count
-        return count <= JUDGED_FIRST or not count % JUDGED_EVERY
-
     def end_block(self) -> float:
-        """The share of errors in the block that ends now; the next one is empty."""
+        """The share of errors in the block of outcomes that ends now; the next one is empty."""
         count = self.labels.outcomes_count
         size = 1 if count <= JUDGED_FIRST else JUDGED_EVERY
         share = self.errors_count / size
         self.errors_count = 0
         self.error_rate += (share - self.error_rate) * size / min(count + 1, HORIZON)
+        if not count % FADE_EVERY:
+            self.labels.fade()
         return share
 
     def judge(self, odds: list[float], truth: int) -> None:
         """Compare what it would have said with the truth (-1: a label not known before)."""
-        count = self.labels.outcomes_count
         found = chances(odds, self.temperature.beta)
         highest = max(found)
         is_hit = truth >= 0 and found[truth] == highest
         chance = found[truth] if truth >= 0 else 0.0
-        self.rolling.learn(self.bins.confidence(highest, count), chance, is_hit=is_hit)
+        confidence = self.bins.learn(highest, self.labels.outcomes_count, is_hit=is_hit)
+        self.rolling.learn(confidence, chance, is_hit=is_hit)
         columns = self.labels.columns
-        if YES in columns and _BINARY.issuperset(columns):
+        if len(columns) <= len(_BINARY) and YES in columns and _BINARY.issuperset(columns):
             at = columns[YES]
             self.rolling.learn_chance(found[at], is_yes=truth == at)
-        self.bins.learn(highest, is_hit=is_hit)
         self.conformal.learn(chance)
         if truth >= 0 and len(odds) > 1:
-            mean = 0.0
-            for share, each in zip(found, odds, strict=True):
-                mean += share * each
-            self.temperature.learn(mean, odds[truth])
+            self.temperature.learn(fsum(map(mul, found, odds)), odds[truth])
 
 
-def exponentials(odds: Iterable[float]) -> list[float]:
+def exponentials(odds: Sequence[float]) -> list[float]:
     """The exponential of each log-odds, by math.exp; never overflows."""
     try:
-        return list(map(exp, odds))
+        powers = list(map(exp, odds))
     except OverflowError:
-        return [exp(min(each, ODDS_MAX)) for each in odds]
+        powers = [SUM_MAX]
+    # Of floats only to compare it: Python 3.12 sums otherwise than 3.11. fsum is the same on all.
+    if sum(powers) < SUM_MAX:
+        return powers
+    return [exp(min(each, ODDS_MAX)) for each in odds]
 
 
 def chances(odds: list[float], beta: float) -> list[float]:
     """Softmax of beta x log-odds, by math.exp; never overflows. There must be one at least."""
     highest = max(odds)
     powers = [exp(beta * (each - highest)) for each in odds]
-    share = 1.0 / sum(powers)
+    share = 1.0 / fsum(powers)
     return [each * share for each in powers]

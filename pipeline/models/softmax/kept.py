@@ -74,6 +74,7 @@ def restored(head: Snapshot, chunks: Sequence[bytes]) -> Softmax:
     if rows is None or weights is None or squares is None or state.on_drift not in get_args(Policy):
         raise SnapshotError("content", f"snapshot {head.version} of {head.model} lacks a part")
     is_wrong = weights.shape != shape or squares.shape != shape or state.rows > ROWS
+    is_wrong = is_wrong or not (np.isfinite(weights).all() and (squares >= 0.0).all())
     if is_wrong or (len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < state.rows):
         raise SnapshotError("content", f"snapshot {head.version} of {head.model} does not add up")
     policy: Policy = "warn"

@@ -40,9 +40,6 @@ class Labels(Struct):
         self.columns[label] = at
         return at, is_full
 
-    def count(self, at: int) -> None:
-        """Count an outcome of the label in a column."""
-        self.counts[at] += 1.0
-        self.outcomes_count += 1
-        if self.outcomes_count % FADE_EVERY == 0:
-            self.counts = [each * 0.5 for each in self.counts]
+    def fade(self) -> None:
+        """Halve the counts, so that what was learned long ago weighs less than of late."""
+        self.counts = [each * 0.5 for each in self.counts]

@@ -8,6 +8,7 @@ only what was touched.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import fsum
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +18,14 @@ from pipeline.domain.model import EVIDENCE_MAX, LABEL_CHARS_MAX, Belief, Feature
 from pipeline.models.drift.policy import Drifted, Policy, decide
 from pipeline.models.drift.watch import Watch
 from pipeline.models.features.hashing import ROWS
-from pipeline.models.softmax.head import SUM_MIN, Head, chances, exponentials
+from pipeline.models.softmax.head import (
+    JUDGED_EVERY,
+    JUDGED_FIRST,
+    SUM_MIN,
+    Head,
+    chances,
+    exponentials,
+)
 from pipeline.models.softmax.labels import Labels
 from pipeline.models.softmax.table import Floats, Table
 
@@ -40,8 +48,8 @@ class Softmax:
     ) -> None:
         self.heads: list[Head] = []
         start = 0
-        for name, count in columns.items():
-            self.heads.append(Head(name, start, Labels(count)))
+        for number, (name, count) in enumerate(columns.items()):
+            self.heads.append(Head(name, start, 1 << number, Labels(count)))
             start += count
         rates = [RATES.get(name, RATE) for name, count in columns.items() for _ in range(count)]
         self.table = Table(rows, rates)
@@ -50,6 +58,7 @@ class Softmax:
         self.version = "0"
         self.watches = {head.name: Watch() for head in self.heads}
         self._by_column: Any = None
+        self._floors: dict[int, Floats] = {}
 
     def score(self, features: Features, *, is_explained: bool = False) -> tuple[Belief, ...]:
         """One belief for each head that knows a label; changes nothing."""
@@ -64,7 +73,7 @@ class Softmax:
                 continue
             start = head.start
             found = powers[start : start + len(names)]
-            total = sum(found)
+            total = fsum(found)
             if total < SUM_MIN:
                 found, total = chances(odds[start : start + len(names)], 1.0), 1.0
             top = max(found)
@@ -128,7 +137,7 @@ class Softmax:
         powers = exponentials(odds)
         slopes = [0.0] * table.columns
         forgotten: list[int] = []
-        has_learned = False
+        learned = 0
         for head in self.heads:
             label = labels.get(head.name)
             if not label:
@@ -137,34 +146,50 @@ class Softmax:
             truth = known.columns.get(label, -1)
             if truth < 0 and len(label) > LABEL_CHARS_MAX:
                 continue
-            has_learned = True
+            learned |= head.bit
             found = powers[start : start + len(known.names)]
+            total = fsum(found)
             if found:
-                if truth < 0 or found[truth] < max(found):
+                # What has more than half is the highest: no need to look for it.
+                if truth < 0 or (2.0 * found[truth] <= total and found[truth] < max(found)):
                     head.errors_count += 1
-                if head.is_due:
+                count = known.outcomes_count
+                if count <= JUDGED_FIRST or not count % JUDGED_EVERY:
                     self._judge(head, odds[start : start + len(found)], truth, found, forgotten)
+                    total = fsum(found)
             if truth < 0:
                 truth = self._admit(head, label, found, forgotten)
-            known.count(truth)
-            total = sum(found)
+                total = fsum(found)
+            known.counts[truth] += 1.0
+            known.outcomes_count += 1
             if total < SUM_MIN:
                 found, total = chances(odds[start : start + len(found)], 1.0), 1.0
             share = 1.0 / total
             pull = [each * share for each in found]
             pull[truth] -= 1.0
             slopes[start : start + len(pull)] = pull
-        if not has_learned:
+        if not learned:
             return
         self.learned_count += 1
         for column in forgotten:
             table.forget(column)
             spoken[:, column] = 0.0
-        table.step(index, spoken, slopes)
+        table.step(index, spoken, slopes, self._floor(learned))
 
-    @staticmethod
-    def _admit(head: Head, label: str, found: list[float], forgotten: list[int]) -> int:
+    def _floor(self, learned: int) -> Floats:
+        """The floor by column for an outcome that has labels for some heads."""
+        found = self._floors.get(learned)
+        if found is None:
+            columns: list[int] = []
+            for head in self.heads:
+                if head.bit & learned:
+                    columns += range(head.start, head.start + len(head.labels.names))
+            found = self._floors[learned] = self.table.floor(columns)
+        return found
+
+    def _admit(self, head: Head, label: str, found: list[float], forgotten: list[int]) -> int:
         """Give a new label its column, of which nothing is known."""
+        self._floors.clear()
         at, has_forgotten = head.labels.admit(label)
         if has_forgotten:
             forgotten.append(head.start + at)

@@ -8,6 +8,7 @@ weights lie AdaGrad's sums of squares (Duchi et al., 2011), with a floor.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from struct import Struct
 from typing import Any, Final
 
 import numpy as np
@@ -16,14 +17,14 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 FLOOR: Final = np.float32(0.03)
-"""Added to the square of each slope that is not 0. AdaGrad takes a full step at a first surprise,
+"""Added to the square of the slope of each label. AdaGrad takes a full step at a first surprise,
 and a surprise at what was long certain is often a wrong label; with a floor a row's steps shrink
 with its use, too. It halves the distance to the ceiling on the synthetic stream (team, .86 to .42
 points; the best rate of each).
 """
 
 _NOTHING: Final = np.float32(1e-8)
-"""Added to the others, so that nothing is divided by zero."""
+"""Added in the columns of no label, so that nothing is divided by zero."""
 
 
 class Table:
@@ -35,6 +36,8 @@ class Table:
         self.rows, self.columns = rows, len(rates)
         self.rates: Floats = np.array(rates, dtype=np.float32)
         columns = self.columns
+        # Twice as fast as an array of a list.
+        self._pack = Struct(f"{columns}f").pack
         self.weights: Floats = np.zeros((rows, columns), dtype=np.float32)
         self.squares: Floats = np.zeros((rows, columns), dtype=np.float32)
 
@@ -44,15 +47,21 @@ class Table:
         """
         if rows and (rows[0] < 0 or rows[-1] >= self.rows):
             rows = [row for row in rows if 0 <= row < self.rows]
-        index = np.array(rows, dtype=np.intp)
+        index = np.fromiter(rows, np.intp, len(rows))
         return index, self.weights.take(index, axis=0)
 
-    def step(self, index: Any, spoken: Floats, slopes: Sequence[float]) -> None:
+    def floor(self, columns: Sequence[int]) -> Floats:
+        """FLOOR in these columns; next to nothing in the others."""
+        found = np.full(self.columns, _NOTHING, dtype=np.float32)
+        found[list(columns)] = FLOOR
+        return found
+
+    def step(self, index: Any, spoken: Floats, slopes: Sequence[float], floor: Floats) -> None:
         """One step of AdaGrad down the slopes of the loss by column; overwrites `spoken`."""
-        slope = np.array(slopes, dtype=np.float32)
+        slope = np.frombuffer(self._pack(*slopes), dtype=np.float32)
         square = slope * slope
-        square += np.where(slope, FLOOR, _NOTHING)
-        slope *= self.rates
+        square += floor
+        slope = slope * self.rates
         found = self.squares.take(index, axis=0)
         found += square
         self.squares[index] = found

@@ -35,7 +35,7 @@ def test_bins_learn_that_a_score_is_too_bold_and_follow_a_change() -> None:
     rng, bins = random.Random(2), Bins()
     for right in (0.6, 0.9):
         for _ in range(20_000):
-            bins.learn(0.95, is_hit=rng.random() < right)
+            bins.learn(0.95, 1_000, is_hit=rng.random() < right)
         assert bins.confidence(0.95, 20_000) == pytest.approx(right, abs=0.03)
     assert bins.confidence(0.5, 20_000) == pytest.approx(0.5, abs=0.01)
 

@@ -1,13 +1,13 @@
 import hashlib
+import math
 import random
 
 import pytest
 
 from pipeline.domain.model import Features
-from pipeline.models.softmax import labels as labels_module
-from pipeline.models.softmax.head import JUDGED_EVERY, JUDGED_FIRST, chances
+from pipeline.models.softmax.head import JUDGED_EVERY, JUDGED_FIRST, chances, exponentials
 from pipeline.models.softmax.kept import SoftmaxKind
-from pipeline.models.softmax.labels import Labels
+from pipeline.models.softmax.labels import FADE_EVERY
 from pipeline.models.softmax.model import COLUMNS, Softmax
 from tests.checks.model import subjects
 
@@ -77,15 +77,12 @@ def test_a_full_head_forgets_the_label_learned_least() -> None:
     assert model.table.weights[5, column] == 0.0
 
 
-def test_a_label_no_longer_used_makes_room(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(labels_module, "FADE_EVERY", 10)
-    found = Labels(2)
-    for label in ["old"] * 40 + ["new"] * 40 + ["newest"]:
-        at = found.columns.get(label, -1)
-        if at < 0:
-            at, _ = found.admit(label)
-        found.count(at)
-    assert sorted(found.names) == ["new", "newest"]
+def test_a_label_no_longer_used_makes_room() -> None:
+    model = Softmax({"team": 2})
+    for label, count in (("old", FADE_EVERY), ("new", 2 * FADE_EVERY), ("newest", 1)):
+        for _ in range(count):
+            model.learn(Features((1,)), {"team": label})
+    assert sorted(model.heads[0].labels.names) == ["new", "newest"]
 
 
 @pytest.mark.parametrize("policy", ["warn", "reset"])
@@ -134,3 +131,26 @@ def test_chances_share_one(odds: list[float]) -> None:
     found = chances(odds, 5.0)
     assert sum(found) == pytest.approx(1.0)
     assert found.index(max(found)) == odds.index(max(odds))
+
+
+@pytest.mark.parametrize(
+    "odds", [[1.0, 0.0], [709.0] * 54, [1e4, -1e4], [-1e4, -1e4], [float("inf"), 0.0]]
+)
+def test_exponentials_never_overflow(odds: list[float]) -> None:
+    found = exponentials(odds)
+    assert math.fsum(found) < math.inf
+    assert found[0] == max(found)
+
+
+@pytest.mark.parametrize("height", [-2_000.0, -400.0, 400.0, 2_000.0])
+def test_weights_of_any_height_give_chances_and_learn(height: float) -> None:
+    model = Softmax({"team": 3})
+    for team in "abc":
+        model.learn(Features((1, 2)), {"team": team})
+    model.table.weights[1] = height
+    for _ in range(3):
+        model.learn(Features((1, 2)), {"team": "b"})
+        (belief,) = model.score(Features((1, 2)))
+        assert 0.0 < belief.confidence <= 1.0
+        assert belief.label in belief.candidates
+    assert model.table.weights[2].tolist() == pytest.approx([0, 0, 0], abs=2)
