@@ -1,8 +1,8 @@
 """Anomalies on the half of NAB beside the checkout: one setting for all files, by NAB's own rules.
 
-Each category is judged with the setting that was worth most on the other categories, and the sum
-of that is what must reach 60. What is published is beside it: summed over the same files, with
-thresholds that their authors chose on all 58 files of NAB.
+Each category is judged with the views and the setting that were worth most on the others, and
+the sum of that is what must reach 60. What is published is beside it: summed over the same files,
+with thresholds that their authors chose on all 58 files of NAB.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Final
 
 from pipeline.models.anomaly.alarm import Alarm, Setting
 from pipeline.models.anomaly.kept import RecordDetector, readings
-from tests.bench.learning import series
+from tests.bench.learning import families, series
 from tests.bench.learning.rivals import Rival, debounced, gaussian, sigmas
 from tests.bench.learning.series import Series
 from tests.bench.learning.windows import (
@@ -109,6 +109,18 @@ def held_out(options: Iterable[Judged]) -> Judged:
     return made
 
 
+def held_out_families(corpus: Sequence[Series], shipped: Sequence[Sequence[float]]) -> list[Judged]:
+    """Per profile each category as judged by the views and the setting worth most on the others."""
+    made = families.strengths(corpus, shipped)
+    alarms = [
+        [said(each, setting) for each in made[family]] for family, setting in families.options()
+    ]
+    return [
+        held_out(judged(corpus, each, 1.0, profile) for each in alarms)
+        for profile in PROFILES.values()
+    ]
+
+
 def held_out_threshold(
     corpus: Sequence[Series], scores: Sequence[Sequence[float]], profile: Profile
 ) -> Judged:
@@ -142,7 +154,7 @@ def row(name: str, found: Sequence[Judged], beside: str = "") -> str:
 def category_table(shipped: Judged, held: Judged, corpus: Sequence[Series]) -> None:
     """Print the standard score of each category."""
     profile = PROFILES["standard"]
-    print("\n| category | files | setting chosen elsewhere | shipped setting | hits | false |")
+    print("\n| category | files | chosen elsewhere | shipped | hits | false |")
     print("|---|---|---|---|---|---|")
     for category, found in shipped.items():
         files = sum(one.category == category for one in corpus)
@@ -150,6 +162,20 @@ def category_table(shipped: Judged, held: Judged, corpus: Sequence[Series]) -> N
             f"| {category} | {files} | {points(held[category], profile)} |"
             f" {points(found, profile)} | {found.hits} of {found.windows} | {found.false} |"
         )
+
+
+def rival_rows(corpus: Sequence[Series]) -> None:
+    """Print the lines of the simple detectors, run here."""
+    profiles, count = tuple(PROFILES.values()), sum(len(one.values) for one in corpus)
+    for name, rival in RIVALS.items():
+        started = process_time()
+        scores = [debounced(rival(one.values)) for one in corpus]
+        each_us = 1e6 * (process_time() - started) / count
+        chosen = [held_out_threshold(corpus, scores, profile) for profile in profiles]
+        print(row(f"{name}, threshold chosen on the other categories", chosen, f"{each_us:.1f}"))
+        pairs = [(one.judged, each) for one, each in zip(corpus, scores, strict=True)]
+        widest = [{"all": sweep(pairs, profile)[1]} for profile in profiles]
+        print(row(f"{name}, threshold chosen on all", widest))
 
 
 def kept_us(one: Series) -> tuple[float, int]:
@@ -183,25 +209,19 @@ def main() -> int:
     print(f"{len(corpus)} files, {windows} windows, {count:,} points\n")
     print("| detector | standard | low FP | low FN | windows hit | false | µs per point |")
     print("|---|---|---|---|---|---|---|")
-    print(row("**Tocsin, setting chosen on the other categories**", held, f"{spent:.1f}"))
-    print(row("Tocsin, shipped setting", shipped))
+    chosen_views = held_out_families(corpus, made[Setting().half_life_points])
+    print(row("**Tocsin, views and setting chosen on the other categories**", chosen_views))
+    print(row("Tocsin, setting chosen on the other categories", held))
+    print(row("Tocsin, shipped setting", shipped, f"{spent:.1f}"))
     print(row("Tocsin, setting chosen on all (as the published ones)", best))
-    for name, rival in RIVALS.items():
-        started = process_time()
-        scores = [debounced(rival(one.values)) for one in corpus]
-        each_us = 1e6 * (process_time() - started) / count
-        chosen = [held_out_threshold(corpus, scores, profile) for profile in profiles]
-        print(row(f"{name}, threshold chosen on the other categories", chosen, f"{each_us:.1f}"))
-        pairs = [(one.judged, each) for one, each in zip(corpus, scores, strict=True)]
-        widest = [{"all": sweep(pairs, profile)[1]} for profile in profiles]
-        print(row(f"{name}, threshold chosen on all", widest))
+    rival_rows(corpus)
     for name, scores_published in PUBLISHED.items():
         shown = " | ".join(f"{each:.1f}" for each in scores_published)
         print(f"| {name} (published, threshold chosen on all) | {shown} | | | |")
-    category_table(shipped[0], held[0], corpus)
+    category_table(shipped[0], chosen_views[0], corpus)
     each_us, size_bytes = kept_us(corpus[0])
     print(f"\nkept as bytes after every point: {each_us:.1f} µs, {size_bytes:,} bytes a series")
-    reached = total(held[0].values())
+    reached = total(chosen_views[0].values())
     score = normalised(reached.worth, reached.windows, profiles[0])
     print(f"\nmust {MUST:.0f}, goal {GOAL:.0f}, reached {score:.1f}")
     return 0 if score >= MUST else 1

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pipeline.models.anomaly.alarm import Setting
+from pipeline.models.anomaly.kept import readings
+from tests.bench.learning import families
 from tests.bench.learning.nab import held_out, held_out_threshold, said
 from tests.bench.learning.rivals import debounced, sigmas
 from tests.bench.learning.series import Series
 from tests.bench.learning.windows import PROFILES, Verdict, field
+from tests.models.anomaly.given import daily
 
 
 def test_each_category_gets_what_was_best_on_the_others() -> None:
@@ -44,3 +49,16 @@ def test_sigmas_wait_for_their_window() -> None:
 
 def test_alarms_are_ones_among_zeros() -> None:
     assert said([0.0, 0.2, 0.2, 0.0], Setting(threshold=0.1)) == [0.0, 1.0, 0.0, 0.0]
+
+
+def test_the_family_of_all_views_is_what_is_shipped() -> None:
+    points = daily(400, seed=3, bumps={350: 120.0})
+    one = Series("a/1", [at_ms for at_ms, _ in points], [value for _, value in points],
+                 field([], []))  # fmt: skip
+    shipped = [each.strength for each in readings(points)]
+
+    made = families.strengths([one], [shipped])
+
+    assert made["all"][0][350] == pytest.approx(shipped[350], rel=0.01)
+    assert 0.0 < made["residual 1"][0][350] < made["residual"][0][350] < shipped[350]
+    assert Setting() in [setting for name, setting in families.options() if name == "all"]
