@@ -27,6 +27,7 @@ from pipeline.hosts.faust.setting import Setting
 from pipeline.hosts.faust.state.slot import Slot
 from pipeline.hosts.faust.worker import Worker
 from pipeline.observe.metrics import Metrics
+from pipeline.stages.fit.tables import MODELS
 from pipeline.topology.apply.control import Control
 from pipeline.topology.declared import Topology
 from pipeline.wire.client import Client
@@ -86,6 +87,7 @@ class Parts(NamedTuple):
     worker: Worker
     deliveries: Deliveries
     client: Client
+    measures: Measures
 
 
 def build(working: Working, clock: Clock, metrics: Metrics) -> Parts:
@@ -110,7 +112,7 @@ def build(working: Working, clock: Clock, metrics: Metrics) -> Parts:
     measures = Measures(metrics)
     worker.listeners.append(measures.commit)
     client = Client()
-    return Parts(worker, Deliveries(worker, client, wires, measures.call), client)
+    return Parts(worker, Deliveries(worker, client, wires, measures.call), client, measures)
 
 
 async def end(parts: Parts, *, is_leaving: bool) -> None:
@@ -135,6 +137,7 @@ async def work_until_signalled(working: Working) -> None:
     parts = build(working, clock, metrics)
     worker = parts.worker
     metrics.on_render(lambda: sample(worker, clock, metrics))
+    metrics.on_render(lambda: show_models(worker, parts.measures))
     probing = loop.create_task(_probe(stopping, working, worker, metrics))
     starting = loop.create_task(worker.start())
     for each in (worker.ended, probing):
@@ -177,6 +180,14 @@ async def _probe(
         return
     probes = build_probes(worker.complaints, metrics.render)
     await serve(probes, *working.listen, lambda url: _log.info("probes", url=url), stopping)
+
+
+def show_models(worker: Worker, measures: Measures) -> None:
+    """How good the models are that this worker learns, also those it has only just taken over."""
+    for app in worker.apps.values():
+        for hosted in tuple(app.epochs.tasks.values()):
+            if hosted.task.has_table(MODELS.name):
+                measures.models(hosted.task.name, hosted.task.rows(MODELS.name))
 
 
 def sample(worker: Worker, clock: Clock, metrics: Metrics) -> None:

@@ -77,7 +77,7 @@ class Idle:
 async def worker(monkeypatch: pytest.MonkeyPatch) -> Worker:
     made, idle = Worker(), Idle()
     monkeypatch.setattr(subject, "check_applied", lambda *_: None)
-    monkeypatch.setattr(subject, "build", lambda *_: Parts(made, idle, idle))  # type: ignore[arg-type]
+    monkeypatch.setattr(subject, "build", lambda *_: Parts(made, idle, idle, idle))  # type: ignore[arg-type]
     return made
 
 

@@ -90,7 +90,11 @@ class Measures:
                 self._receipt(output.event)
         for topic, count in topics.items():
             metrics.count("outputs", count, {"topic": topic})
-        for model, row in effects.touched.get(MODELS.name, {}).items():
+        self.models(effects.task, effects.touched.get(MODELS.name, {}))
+
+    def models(self, _task: str, rows: Mapping[str, Any]) -> None:
+        """Follow how good each model is; called with all rows after a start."""
+        for model, row in rows.items():
             if row is not None:
                 self._model(model, row)
 

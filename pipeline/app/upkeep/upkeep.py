@@ -26,6 +26,7 @@ from pipeline.hosts.embedded.folder import Folder
 from pipeline.hosts.embedded.runner import Runner
 from pipeline.observe.metrics import Metrics
 from pipeline.sinks.canary import RECEIVER
+from pipeline.stages.fit.tables import MODELS
 from pipeline.stages.ingest import IngestConfig
 from pipeline.stages.send.tables import OUTBOX, RECEIVERS
 from pipeline.topology.declared import Topology
@@ -76,6 +77,7 @@ class Upkeep:
         host.watch(OUTBOX.name, parts.measures.outbox)
         host.watch(RECEIVERS.name, parts.measures.receivers)
         host.watch(RECEIVERS.name, self._receivers.take)
+        host.watch(MODELS.name, parts.measures.models)
         parts.metrics.on_render(self._sample)
 
     def start(self) -> None:

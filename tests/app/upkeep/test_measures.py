@@ -7,10 +7,14 @@ from typing import Any
 import pytest
 
 from pipeline.app.upkeep.measures import CLOSED, OPEN, PROBING, Measures, breaker
+from pipeline.codec import encode
 from pipeline.domain.call import CallResult
 from pipeline.domain.sink import Delivered, Refused, Retry
+from pipeline.domain.store import Output
+from pipeline.models.features.build import VERSION
 from pipeline.observe.metrics import Metrics
-from pipeline.stages.fit.stage import FitStage
+from pipeline.stages.fit.stage import FIRST, FitStage
+from pipeline.stages.fit.tables import MODELS
 from pipeline.stages.send.tables import ReceiverState
 from tests.app.upkeep.world import World
 from tests.chain import Chain
@@ -57,6 +61,18 @@ def test_how_good_a_model_is_shows_when_it_was_published() -> None:
     assert metrics.value("model_accuracy", labels) == 0.5
     assert metrics.value("model_pr_auc", labels) == 0.6
     assert metrics.value("undeclared_metrics") == 0
+
+
+def test_how_good_a_model_is_shows_again_after_a_start() -> None:
+    world = World()
+    learned = [outcome(number, features_version=VERSION) for number in range(FIRST)]
+    world.driver.append(
+        [Output(topic="outcomes", key=MODEL, value=encode(one), event=one) for one in learned]
+    )
+    started = Metrics()
+    world.driver.host.watch(MODELS.name, Measures(started).models)
+    labels = {"model": MODEL, "head": "noise"}
+    assert started.value("model_outcomes", labels) == FIRST
 
 
 def test_the_outbox_is_followed_by_receiver_and_state() -> None:
