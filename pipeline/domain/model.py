@@ -101,9 +101,10 @@ class Belief(Struct, frozen=True):
 
 
 class Quality(Struct, frozen=True, kw_only=True):
-    """How good one head is now, each figure on what was not yet learned: over about the last
-    2,000 outcomes. `calibration_error` is the expected one (0 to 1), `pr_auc` that of YES on
-    yes-or-no heads (NaN on others), `drifts_count` how often the errors changed.
+    """How good one head is now, each figure on what was not yet learned: `accuracy` over about
+    the last 2,000 outcomes, the others over as many that were judged. `calibration_error` is the
+    expected one (0 to 1), `pr_auc` that of YES on yes-or-no heads (NaN on others), `drifts_count`
+    how often the errors changed.
     """
 
     head: str

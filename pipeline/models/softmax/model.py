@@ -20,6 +20,7 @@ from pipeline.models.drift.watch import Watch
 from pipeline.models.features.hashing import ROWS
 from pipeline.models.softmax.head import (
     JUDGED_EVERY,
+    JUDGED_EVERY_OF_TWO,
     JUDGED_FIRST,
     SUM_MIN,
     Head,
@@ -49,7 +50,8 @@ class Softmax:
         self.heads: list[Head] = []
         start = 0
         for number, (name, count) in enumerate(columns.items()):
-            self.heads.append(Head(name, start, 1 << number, Labels(count)))
+            every = JUDGED_EVERY_OF_TWO if count == 2 else JUDGED_EVERY  # noqa: PLR2004
+            self.heads.append(Head(name, start, 1 << number, Labels(count), every))
             start += count
         rates = [RATES.get(name, RATE) for name, count in columns.items() for _ in range(count)]
         self.table = Table(rows, rates)
@@ -154,7 +156,7 @@ class Softmax:
                 if truth < 0 or (2.0 * found[truth] <= total and found[truth] < max(found)):
                     head.errors_count += 1
                 count = known.outcomes_count
-                if count <= JUDGED_FIRST or not count % JUDGED_EVERY:
+                if count <= JUDGED_FIRST or not count % head.every:
                     self._judge(head, odds[start : start + len(found)], truth, found, forgotten)
                     total = fsum(found)
             if truth < 0:

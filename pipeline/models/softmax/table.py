@@ -40,6 +40,10 @@ class Table:
         self._pack = Struct(f"{columns}f").pack
         self.weights: Floats = np.zeros((rows, columns), dtype=np.float32)
         self.squares: Floats = np.zeros((rows, columns), dtype=np.float32)
+        # The same memory with a row as one piece: numpy copies those twice as fast.
+        self._row = np.dtype((np.void, 4 * columns))
+        self._weights = self.weights.view(self._row).ravel()
+        self._squares = self.squares.view(self._row).ravel()
 
     def gather(self, rows: Sequence[int]) -> tuple[Any, Floats]:
         """Rows as numpy takes them, and their weights, [rows, columns]. Rows are distinct and
@@ -48,7 +52,7 @@ class Table:
         if rows and (rows[0] < 0 or rows[-1] >= self.rows):
             rows = [row for row in rows if 0 <= row < self.rows]
         index = np.fromiter(rows, np.intp, len(rows))
-        return index, self.weights.take(index, axis=0)
+        return index, self._weights.take(index).view(np.float32).reshape(-1, self.columns)
 
     def floor(self, columns: Sequence[int]) -> Floats:
         """FLOOR in these columns; next to nothing in the others."""
@@ -62,13 +66,14 @@ class Table:
         square = slope * slope
         square += floor
         slope = slope * self.rates
-        found = self.squares.take(index, axis=0)
+        kept = self._squares.take(index)
+        found = kept.view(np.float32).reshape(-1, self.columns)
         found += square
-        self.squares[index] = found
+        self._squares[index] = kept
         np.sqrt(found, found)
         np.divide(slope, found, found)
         spoken -= found
-        self.weights[index] = spoken
+        self._weights[index] = spoken.view(self._row).ravel()
 
     def forget(self, column: int) -> None:
         """Erase one column."""
