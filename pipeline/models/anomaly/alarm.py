@@ -27,7 +27,7 @@ class Setting(Struct, frozen=True, kw_only=True):
     """
 
     half_life_points: float = 8_000.0
-    threshold: float = 0.125
+    threshold: float = 0.13
     quiet_points: int = 120
     louder: float = 3.0
     burden: float = 0.25

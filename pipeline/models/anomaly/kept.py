@@ -15,7 +15,7 @@ from pipeline.domain.series import KeptSeries, Reading
 from pipeline.models.anomaly.alarm import Setting
 from pipeline.models.anomaly.series import Series, SeriesState
 
-ALGORITHM: Final = "records-1"
+ALGORITHM: Final = "records-2"
 """Rises whenever the same points would be judged otherwise or are kept otherwise."""
 
 _encode: Final = msgspec.msgpack.Encoder().encode

@@ -16,6 +16,7 @@ from msgspec import Struct
 from pipeline.domain.series import VIEWS_MAX, Reading
 from pipeline.models.anomaly.alarm import Alarm, AlarmState, Setting, is_chance
 from pipeline.models.anomaly.season import SeasonState
+from pipeline.models.anomaly.tail import TailState
 from pipeline.models.anomaly.views import NAMES, NUMBER_MAX, ScaleState, Seen, Views
 
 WAITING_POINTS: Final = 32
@@ -43,6 +44,7 @@ class SeriesState(Struct, frozen=True, array_like=True):
     season: SeasonState | None = None
     plain: ScaleState | None = None
     curved: ScaleState | None = None
+    tails: tuple[TailState, TailState] | None = None
 
 
 class Series:
@@ -90,7 +92,7 @@ class Series:
         return self._setting.half_life_points
 
     def _read(self, views: Views, seen: Seen, at_ms: int, value: float) -> Reading:
-        strength = math.fsum(seen.margins) * self._count / (self._count + DOUBT_POINTS)
+        strength = seen.strength * self._count / (self._count + DOUBT_POINTS)
         expected = views.straight(seen.usual)
         if strength and self._is_counting and is_chance(expected, seen.residuals):
             strength = 0.0
@@ -113,7 +115,8 @@ class Series:
         if views is None:
             return SeriesState(*begun)
         season, plain, curved = views.season.state(), views.plain.state(), views.curved.state()
-        return SeriesState(begun[0], views.unit, *begun[2:], season, plain, curved)
+        tails = (views.tails[0].state(), views.tails[1].state())
+        return SeriesState(begun[0], views.unit, *begun[2:], season, plain, curved, tails)
 
     def restore(self, state: SeriesState) -> None:
         """Be what that state was of. Raises ValueError where it has another shape."""
@@ -122,14 +125,17 @@ class Series:
         self._count, self._is_counting = state.count, state.is_counting
         self._waiting, self._views = list(state.waiting), None
         self._alarm.restore(state.alarm)
-        if state.season is None or state.plain is None or state.curved is None:
+        season, plain, curved, tails = state.season, state.plain, state.curved, state.tails
+        if season is None or plain is None or curved is None or tails is None:
             return
         if not UNIT_MIN <= state.unit <= NUMBER_MAX:
             raise ValueError("a series has a unit above 0")
         self._views = Views(state.unit, self._half_life)
-        self._views.season.restore(state.season)
-        self._views.plain.restore(state.plain)
-        self._views.curved.restore(state.curved)
+        self._views.season.restore(season)
+        self._views.plain.restore(plain)
+        self._views.curved.restore(curved)
+        for tail, kept in zip(self._views.tails, tails, strict=True):
+            tail.restore(kept)
 
 
 def unit(numbers: Iterable[float]) -> float:

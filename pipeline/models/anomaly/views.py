@@ -3,7 +3,8 @@
 The value as it is and its inverse hyperbolic sine, which is to counts and sizes what a logarithm
 is, and takes zero. Of both: the level over 5 and over 60 points, what is left when the season is
 taken away over 1, 5 and 60 points, and the spread of that over 20. Each has an envelope, and the
-strength of a point is the sum of their margins: no single view has to be sure.
+strength of a point is the sum of their margins: no single view has to be sure. It weighs more
+the further out the residuals over 1 and 5 points lie on their tails.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from msgspec import Struct
 
 from pipeline.models.anomaly.envelope import Envelope, EnvelopeState
 from pipeline.models.anomaly.season import Season
+from pipeline.models.anomaly.tail import Tail
 
 NAMES: Final[tuple[str, ...]] = (
     "level 5", "level 60", "residual 1", "residual 5", "residual 60", "spread 20",
@@ -32,6 +34,9 @@ NUMBER_MAX: Final = 1e100
 """Larger values count as this, so that their squares are still numbers."""
 
 CURVE_MAX: Final = 460.0
+TAIL_WEIGHT: Final = 0.2
+"""What a mean excess further out adds."""
+
 GRAIN: Final = 1e-9
 """A residual below this share of the value is rounding, and nothing is left."""
 
@@ -46,13 +51,20 @@ class ScaleState(Struct, frozen=True, array_like=True):
 
 class Seen(NamedTuple):
     """One point: what was usual and the usual deviation, both on the curve; the margin of each
-    view; the residuals over 1, 5 and 60 points in the value's own unit.
+    view; the residuals over 1, 5 and 60 points in the value's own unit; by how much the first
+    two are further out than usual.
     """
 
     usual: float
     spread: float
     margins: list[float]
     residuals: tuple[float, float, float]
+    far: float
+
+    @property
+    def strength(self) -> float:
+        """How unusual the point is, 0 where no view is beyond its envelope."""
+        return math.fsum(self.margins) * (1.0 + TAIL_WEIGHT * self.far)
 
 
 class Scale:
@@ -106,12 +118,13 @@ class Views:
     size of the values, above 0.
     """
 
-    __slots__ = ("curved", "plain", "season", "unit")
+    __slots__ = ("curved", "plain", "season", "tails", "unit")
 
     def __init__(self, unit: float, half_life_points: float = HALF_LIFE_POINTS) -> None:
         self.unit = unit
         self.season = Season()
         self.plain, self.curved = Scale(half_life_points), Scale(half_life_points)
+        self.tails = (Tail(), Tail())
 
     def see(self, at_ms: int, value: float) -> Seen:
         """The next point: a number within NUMBER_MAX."""
@@ -123,7 +136,9 @@ class Views:
             left = curve_left = 0.0
         margins = self.plain.margins(value, left) + self.curved.margins(curve, curve_left)
         self.season.learn(at_ms, curve, usual)
-        return Seen(usual, spread, margins, (left, *self.plain.residuals))
+        after, drift = self.plain.residuals
+        far = self.tails[0].far(left) + self.tails[1].far(after)
+        return Seen(usual, spread, margins, (left, after, drift), far)
 
     def straight(self, curve: float) -> float:
         """The value at a place on the curve."""

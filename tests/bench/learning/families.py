@@ -1,7 +1,7 @@
 """The views themselves, held out: which of them to sum is chosen on the other categories, too.
 
 The twelve views were put together with all of these files in sight. So beside the setting, here
-the family of views is chosen anew for each category, without it.
+the family of views, and whether their tails weigh, is chosen anew for each category, without it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 
 from pipeline.models.anomaly.alarm import Setting
 from pipeline.models.anomaly.series import DOUBT_POINTS, WAITING_POINTS, unit
-from pipeline.models.anomaly.views import NAMES, Views
+from pipeline.models.anomaly.views import NAMES, TAIL_WEIGHT, Views
 from tests.bench.learning.series import Series
 
 LEVEL_5, LEVEL_60, REST_1, REST_5, REST_60, SPREAD = range(len(NAMES))
@@ -35,50 +35,59 @@ FAMILIES: Final = {
         }.items()
     },
 }
-SHARES: Final = (0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0)
+SHARES: Final = (0.5, 0.75, 1.0, 1.3, 1.7)
 """Of the shipped threshold, which is for twelve views."""
 
 QUIETS: Final = (60, 120)
 
 
-def margins(one: Series) -> list[list[float]]:
-    """The margin of every view of every point, a record among few weighed less."""
-    views = Views(unit(one.values[:WAITING_POINTS]))
-    return [
-        [margin * count / (count + DOUBT_POINTS) for margin in views.see(at_ms, value).margins]
-        for count, (at_ms, value) in enumerate(zip(one.at_ms, one.values, strict=True))
-    ]
+Choice = tuple[str, bool]
+"""A family, and whether its tails weigh."""
+
+
+def margins(one: Series) -> list[tuple[list[float], float]]:
+    """The margin of every view of every point, a record among few weighed less, and what its
+    tails weigh.
+    """
+    views, made = Views(unit(one.values[:WAITING_POINTS])), []
+    for count, (at_ms, value) in enumerate(zip(one.at_ms, one.values, strict=True)):
+        seen, trust = views.see(at_ms, value), count / (count + DOUBT_POINTS)
+        made.append(([margin * trust for margin in seen.margins], 1.0 + TAIL_WEIGHT * seen.far))
+    return made
 
 
 def strengths(
     corpus: Sequence[Series], shipped: Sequence[Sequence[float]]
-) -> dict[str, list[list[float]]]:
-    """What each family makes of every point; nothing where the shipped views see nothing, since
+) -> dict[Choice, list[list[float]]]:
+    """What each choice makes of every point; nothing where the shipped views see nothing, since
     counts that may be chance are none for any.
     """
-    made: dict[str, list[list[float]]] = {name: [] for name in FAMILIES}
+    choices: list[Choice] = list(product(FAMILIES, (True, False)))
+    made: dict[Choice, list[list[float]]] = {choice: [] for choice in choices}
     for one, known in zip(corpus, shipped, strict=True):
         seen = margins(one)
-        for name, chosen in FAMILIES.items():
-            made[name].append(
+        for name, has_tail in choices:
+            made[name, has_tail].append(
                 [
-                    math.fsum(each[view] for view in chosen) if strength else 0.0
-                    for each, strength in zip(seen, known, strict=True)
+                    math.fsum(each[view] for view in FAMILIES[name]) * (tail if has_tail else 1.0)
+                    if strength
+                    else 0.0
+                    for (each, tail), strength in zip(seen, known, strict=True)
                 ]
             )
     return made
 
 
-def options() -> list[tuple[str, Setting]]:
-    """Every family with every setting among which is chosen."""
+def options() -> list[tuple[Choice, Setting]]:
+    """Every choice with every setting among which is chosen."""
     whole = Setting()
     return [
         (
-            name,
+            (name, has_tail),
             Setting(
                 threshold=whole.threshold * share * len(FAMILIES[name]) / len(FAMILIES["all"]),
                 quiet_points=quiet,
             ),
         )
-        for name, share, quiet in product(FAMILIES, SHARES, QUIETS)
+        for name, has_tail, share, quiet in product(FAMILIES, (True, False), SHARES, QUIETS)
     ]

@@ -49,7 +49,7 @@ RIVALS: Final[Mapping[str, Rival]] = {
     "simple rule: sigmas of the last 288 points, debounced": sigmas,
 }
 HALF_LIVES: Final = (4_000.0, 8_000.0, 16_000.0)
-THRESHOLDS: Final = (0.08, 0.09, 0.10, 0.11, 0.125, 0.14, 0.16, 0.18, 0.22)
+THRESHOLDS: Final = (0.08, 0.10, 0.115, 0.13, 0.145, 0.16, 0.18, 0.22)
 QUIETS: Final = (60, 120, 180)
 BURDENS: Final = (0.0, 0.25)
 

@@ -72,7 +72,7 @@ def test_no_point_breaks_it_and_its_state_is_bounded(points: list[tuple[int, flo
     for at_ms, value in points:
         kept, reading = DETECTOR.observe(kept, at_ms, value)
         assert len(kept.packed) <= KEPT_BYTES_MAX
-        assert 0.0 <= reading.strength <= 12.0
+        assert 0.0 <= reading.strength <= 60.0
         if reading.is_learned:
             assert math.isfinite(reading.expected)
             assert reading.low <= reading.expected <= reading.high

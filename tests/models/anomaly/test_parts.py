@@ -1,7 +1,8 @@
-"""Envelope, season and alarm, one by one."""
+"""Envelope, season, tail and alarm, one by one."""
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from pipeline.models.anomaly.alarm import Alarm, Setting, is_chance
 from pipeline.models.anomaly.envelope import MARGIN_MAX, Envelope
 from pipeline.models.anomaly.season import HOUR_MS, Season
+from pipeline.models.anomaly.tail import FAR_MAX, Tail
 
 DAY_MS = 24 * HOUR_MS
 
@@ -62,6 +64,33 @@ def test_an_outage_is_not_what_is_expected_tomorrow() -> None:
     season.learn(tomorrow, -1e6, season.expected(tomorrow, 0.0))
 
     assert season.expected(tomorrow + DAY_MS, 0.0) > 95.0
+
+
+def test_a_tail_is_as_long_as_the_peaks_of_its_series() -> None:
+    dice = random.Random(1)
+    calm, wild = Tail(), Tail()
+    for _ in range(3000):
+        number = dice.gauss(0.0, 1.0)
+        calm.far(number)
+        wild.far(number * math.exp(abs(number)))
+
+    assert calm.far(6.0) > 2.0
+    assert wild.far(6.0) == 0.0
+    assert calm.far(-1e9) == FAR_MAX
+
+
+def test_few_points_lie_far_out_on_their_own_tail() -> None:
+    dice, tail = random.Random(2), Tail()
+    found = sum(tail.far(dice.gauss(0.0, 3.0)) > 0.0 for _ in range(20_000))
+
+    assert 0 < found < 40  # 20,000 × .02 / 55 are 7 on an exponential tail
+
+
+@pytest.mark.parametrize("numbers", [[0.0] * 500, [1e100, -1e100] * 300, [0.0] * 499 + [1e100]])
+def test_no_residual_breaks_a_tail(numbers: list[float]) -> None:
+    tail = Tail()
+
+    assert all(0.0 <= tail.far(number) <= FAR_MAX for number in numbers)
 
 
 def alarms(strengths: dict[int, float], setting: Setting) -> list[int]:
