@@ -98,7 +98,7 @@ def read(path: Path, time: str = "", value: str = "") -> SeriesFile:
 def choose(first: Sequence[str], time: str, value: str) -> Columns:
     """The columns of a file from its first row. Raises UsageError."""
     names = [each.strip() for each in first]
-    has_head = not any(_number(each) is not None for each in names)
+    has_head = all(instant_ms(each) is None for each in names)
     known = [each.lower() for each in names] if has_head else []
     at = _asked(time, names, "--time", has_head=has_head)
     if at is None:

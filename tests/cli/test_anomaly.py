@@ -105,6 +105,18 @@ def test_files_are_read_as_people_have_them(tmp_path: Path, text: str, name: str
     ]
 
 
+def test_a_first_row_without_a_value_is_no_head(tmp_path: Path) -> None:
+    series = written(tmp_path, "2026-01-01,\n2026-01-02,2\n")
+
+    assert (len(series.points), series.missing_count, series.name) == (2, 1, "value")
+
+
+def test_standard_input_is_a_file_too(file: Path) -> None:
+    done = tocsin("anomaly", "-", "--json", stdin=file.read_text(encoding="utf-8"))
+
+    assert msgspec.json.decode(done.out)["points"] == 2000
+
+
 def test_what_is_missing_or_late_is_counted(tmp_path: Path) -> None:
     lines = [f"{1767225600 + 60 * minute},{minute}" for minute in range(10)]
     lines += ["1767232800,nan", "1767232860,", "1767232740,4"]

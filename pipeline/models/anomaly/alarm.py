@@ -15,6 +15,9 @@ from msgspec import Struct
 CHANCE_SPREADS: Final = 3.0
 """Standard deviations of a Poisson count that chance may bring."""
 
+MEAN_TO_STANDARD: Final = 1.2533
+"""The standard deviation of a normal number over its mean size."""
+
 SPANS: Final = (1.0, 5.0, 60.0)
 
 
@@ -78,11 +81,13 @@ class Alarm:
         self._burden = state.burden
 
 
-def is_chance(expected: float, residuals: tuple[float, float, float]) -> bool:
+def is_chance(expected: float, size: float, residuals: tuple[float, float, float]) -> bool:
     """Whether counts that differ so from what is expected, over 1, 5 and 60 points, may well be
-    Poisson's; no time is looked at that would be beyond it.
+    Poisson's. `size` is the mean size of what differed before: whole numbers that keep closer
+    together than counts do, as percents, are held to their own.
     """
-    variance = max(expected, 0.0) + 1.0
+    own = MEAN_TO_STANDARD * size
+    variance = max(min(max(expected, 0.0) + 1.0, own * own), 1.0)
     limit = CHANCE_SPREADS * CHANCE_SPREADS * variance
     return all(
         residual * residual * span <= limit for residual, span in zip(residuals, SPANS, strict=True)

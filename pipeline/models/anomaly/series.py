@@ -94,8 +94,9 @@ class Series:
     def _read(self, views: Views, seen: Seen, at_ms: int, value: float) -> Reading:
         strength = seen.strength * self._count / (self._count + DOUBT_POINTS)
         expected = views.straight(seen.usual)
-        if strength and self._is_counting and is_chance(expected, seen.residuals):
-            strength = 0.0
+        if strength and self._is_counting:
+            size = views.tails[0].size
+            strength = 0.0 if is_chance(expected, size, seen.residuals) else strength
         return Reading(
             at_ms=at_ms,
             value=value,

@@ -50,6 +50,11 @@ class Tail:
         self._count = self._peaks = 0
         self._size = self._threshold = self._excess = 0.0
 
+    @property
+    def size(self) -> float:
+        """The mean size of the residuals."""
+        return self._size
+
     def far(self, residual: float) -> float:
         """By how many mean excesses the residual is further out than USUAL of them: 0 to FAR_MAX.
         An exponential tail is beyond USUAL with one peak in 55.

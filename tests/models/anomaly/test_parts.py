@@ -121,17 +121,19 @@ def test_each_alarm_raises_the_threshold_of_its_series_for_a_while() -> None:
 
 
 @pytest.mark.parametrize(
-    ("expected", "residuals", "chance"),
+    ("expected", "size", "residuals", "chance"),
     [
-        (0.0, (1.0, 0.2, 0.02), True),
-        (0.0, (4.0, 0.8, 0.1), False),
-        (100.0, (25.0, 5.0, 1.0), True),
-        (100.0, (40.0, 8.0, 1.0), False),
-        (100.0, (10.0, 5.0, 6.0), False),
-        (-5.0, (1.0, 0.0, 0.0), True),
+        (0.0, 0.01, (1.0, 0.2, 0.02), True),
+        (0.0, 0.01, (4.0, 0.8, 0.1), False),
+        (100.0, 8.0, (25.0, 5.0, 1.0), True),
+        (100.0, 80.0, (25.0, 5.0, 1.0), True),
+        (100.0, 80.0, (40.0, 8.0, 1.0), False),
+        (100.0, 80.0, (10.0, 5.0, 6.0), False),
+        (99.0, 1.0, (25.0, 5.0, 1.0), False),
+        (-5.0, 1.0, (1.0, 0.0, 0.0), True),
     ],
 )
 def test_counts_are_held_against_chance(
-    expected: float, residuals: tuple[float, float, float], *, chance: bool
+    expected: float, size: float, residuals: tuple[float, float, float], *, chance: bool
 ) -> None:
-    assert is_chance(expected, residuals) is chance
+    assert is_chance(expected, size, residuals) is chance

@@ -50,6 +50,13 @@ def test_the_first_events_of_a_quiet_count_are_chance_and_a_burst_is_not() -> No
     assert found(burst) == [1500]
 
 
+def test_percents_are_no_counts_though_they_are_whole_numbers() -> None:
+    points = [(START + index * MINUTES_5, 99.0 - index % 2) for index in range(900)]
+    points[800] = (points[800][0], 80.0)
+
+    assert found(points) == [800]
+
+
 def test_a_constant_is_never_unusual_until_it_changes() -> None:
     points = [(START + index * MINUTES_5, 0.1 + 5.0 * (index == 900)) for index in range(1000)]
 
