@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
 from pipeline.cli.failing import failing
 from pipeline.cli.lazy import group
-from pipeline.cli.options import Data, Json, Url
+from pipeline.cli.options import Author, Data, Json, Url
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -18,6 +19,7 @@ app = group("Models: what is learned of incidents, and how sure one is.")
 HEADS: Final = (
     "category", "severity", "urgency", "impact", "team", "noise", "self_resolving",
 )  # fmt: skip
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="As `tocsin models list` has it.")]
 _CHANCES: Final = {"noise": "noise_chance", "self_resolving": "self_resolving_chance"}
 _BY_MODEL: Final = "classify.model"
 
@@ -62,6 +64,115 @@ def _qualities(qualities: list[dict[str, Any]]) -> Any:
             str(one["drifts_count"]),
         )
     return table
+
+
+@app.command()
+@failing
+def diff(model: Model, *, url: Url = "", data: Data = None, as_json: Json = False) -> None:
+    """Compare a model with its snapshot before, and with its shadow.
+
+    Exit codes: 0 shown, 1 there is no such model.
+    """
+    from pipeline.cli.api import running
+    from pipeline.cli.output import console, emit_json, safe, warn
+
+    found = {one["model"]: one for one in running(url, data).get("/api/v1/models")["models"]}
+    if model not in found:
+        warn(f"tocsin: no model {model} has a snapshot; there are {', '.join(found) or 'none'}")
+        raise typer.Exit(1)
+    now, shadow = found[model], found.get(f"{model}~shadow")
+    sides = {f"now {now['version']}": now["qualities"]}
+    if now["before"]:
+        sides = {f"before {now['before']}": now["qualities_before"], **sides}
+    if shadow:
+        sides[f"shadow {shadow['version']}"] = shadow["qualities"]
+    if as_json:
+        emit_json({"model": model, "sides": sides})
+        return
+    shown = console()
+    shown.print(f"[bold]{safe(model)}[/]  [dim]on about 2,000 outcomes not yet learned[/]")
+    shown.print(sides_table(sides))
+
+
+def sides_table(sides: dict[str, list[dict[str, Any]]]) -> Any:
+    """A row for each head and figure, a column for each side."""
+    from pipeline.cli.output import plain_table, safe
+
+    table = plain_table("head", "figure", *map(safe, sides))
+    for head in HEADS:
+        known = [
+            next((one for one in side if one["head"] == head), None) for side in sides.values()
+        ]
+        if not any(one and one["outcomes_count"] for one in known):
+            continue
+        for name, figure, shape in _FIGURES:
+            table.add_row(
+                head.replace("_", "-"), name, *(shape(one[figure]) if one else "" for one in known)
+            )
+    return table
+
+
+@app.command()
+@failing
+def rollback(
+    model: Model, *, by: Author = "", url: Url = "", data: Data = None, as_json: Json = False
+) -> None:
+    """Judge by the snapshot before again, and learn on from there.
+
+    Exit codes: 0 done, 1 refused.
+    """
+    _order("rollback", model, by, url, data, as_json=as_json)
+
+
+@app.command()
+@failing
+def shadow(
+    model: Model,
+    *,
+    end: Annotated[bool, typer.Option("--end", help="End the shadow that there is.")] = False,
+    by: Author = "",
+    url: Url = "",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Let a fresh model learn beside this one and decide nothing.
+
+    Exit codes: 0 done, 1 refused.
+    """
+    _order("unshadow" if end else "shadow", model, by, url, data, as_json=as_json)
+
+
+@app.command()
+@failing
+def promote(
+    model: Model, *, by: Author = "", url: Url = "", data: Data = None, as_json: Json = False
+) -> None:
+    """Let the shadow decide in the model's place; a rollback undoes it.
+
+    Exit codes: 0 done, 1 refused.
+    """
+    _order("promote", model, by, url, data, as_json=as_json)
+
+
+def _order(order: str, model: str, by: str, url: str, data: Path | None, *, as_json: bool) -> None:
+    from pipeline.cli.api import Refusal, running, segment
+    from pipeline.cli.orders import author
+    from pipeline.cli.output import emit_json, warn
+
+    try:
+        answer = running(url, data).post(
+            f"/api/v1/models/{segment(model)}/{order}", {"author": by or author()}
+        )
+    except Refusal as refusal:
+        if as_json:
+            emit_json({"result": "refused", **refusal.problem})
+        else:
+            warn(f"tocsin: {refusal}")
+        raise typer.Exit(1) from None
+    if as_json:
+        emit_json(answer)
+    else:
+        print(answer.get("text") or f"asked for a {order} of {model}")
 
 
 @app.command()
@@ -124,3 +235,12 @@ def _share(value: float | None) -> str:
 
 def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
+
+
+_FIGURES: Final = (
+    ("outcomes", "outcomes_count", str),
+    ("accuracy", "accuracy", _share),
+    ("log loss", "log_loss", _figure),
+    ("off by", "calibration_error", _figure),
+    ("PR-AUC", "pr_auc", _figure),
+)

@@ -16,6 +16,11 @@ from pipeline.domain.model import Snapshot
 MODEL_PREFIX: Final = "incidents"
 """The models of incidents are named `incidents@<tenant>`, or `incidents+<pool>` where shared."""
 
+ORDERS: Final = ("rollback", "shadow", "unshadow", "promote")
+
+SHADOW: Final = "~shadow"
+"""The end of a shadow's name; that of a model whose incidents are judged has none."""
+
 SLOTS: Final = 2
 """A snapshot is written to the slot that does not hold the last one: one of two is always whole."""
 
@@ -31,6 +36,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     only what turned out, for which `because` gives the reason's name. `verdict` is REAL or QUIET
     of domain.stakes where it is now known which ("": it is not, or was said before), and
     `quiet_chance` the highest chance of being quiet that it was given (-1: none).
+
+    What people order of the model stands among its outcomes, where it takes effect: `order` is one
+    of ORDERS, `order_id` what the answer on `audit` names, and only `model` and `author` matter.
     """
 
     model: str
@@ -47,6 +55,9 @@ class Outcome(Struct, frozen=True, kw_only=True):
     turned_out_at_ms: int = 0
     verdict: str = ""
     quiet_chance: float = -1.0
+    order: str = ""
+    order_id: str = ""
+    author: str = ""
 
 
 class ModelRecord(Struct, frozen=True, kw_only=True):
@@ -66,3 +77,8 @@ class ModelRecord(Struct, frozen=True, kw_only=True):
 def chunk_key(model: str, slot: int, index: int) -> str:
     """The key of a chunk on `models`; that of the head record is the model's name."""
     return f"{model}/{slot}/{index}"
+
+
+def shadow_of(model: str) -> str:
+    """The name of the model that learns beside another and decides nothing."""
+    return model + SHADOW

@@ -124,8 +124,10 @@ AGENTS: Final = MappingProxyType(
 )
 """Every agent, in stream order. A file that states `agents` states all that there are."""
 
-EDGE_WRITES: Final = frozenset({"raw-alerts", "commands", "silences", "services", "changes"})
-"""Topics that the edge and the CLI write."""
+EDGE_WRITES: Final = frozenset(
+    {"raw-alerts", "commands", "silences", "services", "changes", "outcomes"}
+)
+"""Topics that the edge and the CLI write; on `outcomes` what people order of a model."""
 
 ENGINE_WRITES: Final = frozenset({"dead-letters", "journal"})
 """Topics that every agent writes by itself."""

@@ -80,6 +80,7 @@ def test_people_order_and_hear_what_came_of_it(running: Running) -> None:
     assert running.call("reassign", first, "--to", "bert").code == 0
     assert running.call("override", first, "--severity", "error").code == 0
     assert running.call("not-useful", first).out.startswith(f"called not useful: {first}")
+    assert running.call("page", first).out.startswith(f"to be told at once: {first}")
     assert running.call("snooze", first, "--for", "1h").code == 0
     whole = running.call("incident", first, "--json").json
     assert whole["status"] == "acknowledged"
@@ -249,3 +250,17 @@ def test_the_doctor_finds_a_running_tocsin_well(running: Running) -> None:
     assert done.code == 0, done.out
     states = {one["name"]: one["state"] for one in done.json["findings"]}
     assert states["running"] == states["format"] == states["rules"] == states["lag"] == "ok"
+
+
+def test_orders_of_a_model_are_answered(running: Running) -> None:
+    found = running.incident("Gamma", severity="error")
+    running.call("reassign", found, "--to", "bert")
+    model = "incidents@default"
+    refused = running.call("models", "rollback", model)
+    assert (refused.code, refused.out) == (1, "")
+    assert "there is no snapshot before the last one" in refused.err
+    done = running.call("models", "shadow", model, "--by", "ann")
+    assert (done.code, done.out) == (0, f"{model}: {model}~shadow learns from now on (ann)\n")
+    assert running.call("models", "promote", model, "--json").json["reason"] == "fit.refused"
+    assert running.call("models", "shadow", model, "--end", "--json").json["result"] == "applied"
+    assert "has a snapshot" in running.call("models", "diff", model).err

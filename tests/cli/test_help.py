@@ -20,7 +20,7 @@ GROUPS = {
     "receivers": ("test",),
     "topology": ("lint", "docs", "plan", "apply"),
     "catalog": ("load",),
-    "models": ("list", "explain"),
+    "models": ("list", "diff", "rollback", "shadow", "promote", "explain"),
     "dead-letters": ("list", "show", "redrive"),
 }
 CALLS = [

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from pipeline.codec import encode
 from pipeline.domain.model import Quality, Snapshot
 from pipeline.domain.outcome import ModelRecord, chunk_key
 from pipeline.domain.secret import Secret
 from pipeline.domain.store import Output
+from pipeline.models.features.build import VERSION
 from tests.edge.world import World, running
+from tests.stages.fit.test_fit import outcome
 
 MODEL = "incidents@default"
 
@@ -59,3 +63,30 @@ async def test_a_tenant_may_not(tmp_path: Path) -> None:
             headers = {"authorization": f"Bearer {token}"}
             answer = await world.client.get("/api/v1/models", headers=headers)
             assert answer.status_code == status
+        place = f"/api/v1/models/{MODEL}/rollback"
+        answer = await world.client.post(place, headers={"authorization": "Bearer a-token"})
+        assert answer.status_code == 403
+
+
+async def test_an_order_stands_among_the_outcomes_and_is_answered(world: World) -> None:
+    learnable = replace(outcome(1), features_version=VERSION)
+    await world.runner.append(
+        [Output(topic="outcomes", key=MODEL, value=encode(learnable), event=learnable)]
+    )
+    place = f"/api/v1/models/{MODEL}/shadow"
+    done = await world.client.post(place, json={"author": "ann"}, headers={"idempotency-key": "1"})
+    assert (done.status_code, done.json()["result"]) == (200, "applied")
+    assert "learns from now on (ann)" in done.json()["text"]
+    again = await world.client.post(place, headers={"idempotency-key": "1"})
+    assert again.json() == done.json()
+    refused = await world.client.post(place)
+    assert (refused.status_code, refused.json()["reason"]) == (409, "fit.refused")
+    assert "a shadow already" in refused.json()["detail"]
+    assert [one.order for one in world.events("outcomes")] == ["", "shadow", "shadow"]
+
+
+async def test_an_order_that_there_is_not_is_a_404(world: World) -> None:
+    answer = await world.client.post(f"/api/v1/models/{MODEL}/explode")
+    assert answer.status_code == 404
+    assert "rollback" in answer.json()["detail"]
+    assert world.events("outcomes") == []

@@ -15,6 +15,7 @@ steps: a list of one-key mappings, in order:
     time: each fires, people give the command (optional), and its alert ends after `ends` (10s)
   post: {format, tenant, body} as it comes to `raw-alerts`, body as text or as JSON
   command: {kind, incident: its title, into: a title, for: a duration, author, …}
+  order: rollback | shadow | unshadow | promote, of the model
   silence: {id, matchers, for, after, rrule, duration, time_zone} · expire: the id of a silence
   change: {service, summary, kind, id, ago, link}
   receiver: {name: up | down | refuses | hangs | throttles | silent}; one that hangs may have taken
@@ -54,6 +55,7 @@ from pipeline.domain.catalog import Change, ChangeEntry, Service
 from pipeline.domain.command import Command
 from pipeline.domain.incident import Incident
 from pipeline.domain.notification import Notification
+from pipeline.domain.outcome import MODEL_PREFIX, Outcome
 from pipeline.domain.secret import Secret
 from pipeline.domain.silence import Silence
 from pipeline.domain.sink import Delivered, Refused, Retry
@@ -229,6 +231,14 @@ class Play:
             created_at_ms=self.driver.now_ms,
             **{"author": "ann", **fields},
         )
+
+    def do_order(self, word: str) -> None:
+        """Order something of the default tenant's model."""
+        model = f"{MODEL_PREFIX}@default"
+        order = Outcome(
+            model=model, incident_id="", tenant="default", version="", order=word, author="ann"
+        )
+        self.driver.send("outcomes", model, order)
 
     def do_silence(self, what: Mapping[str, Any]) -> None:
         """A silence (or with rrule a maintenance) from `after` on, for `for`."""

@@ -146,11 +146,16 @@ def _until_ms(asked: Ask, now_ms: int) -> int:
 
 async def run(edge: Edge, order: Command) -> Response[bytes]:
     """Append a command and wait for what comes of it. Raises Problem 409 where it is refused."""
-    future = edge.view.expect(order.command_id)
     headers = {header.TENANT: order.tenant, header.TRACE: secrets.token_hex(16)}
     record = Output(
         topic=COMMANDS, key=order.scope_id, value=encode(order), headers=headers, event=order
     )
+    return await append(edge, order.command_id, record)
+
+
+async def append(edge: Edge, command_id: str, record: Output) -> Response[bytes]:
+    """Append what is ordered and wait for what comes of it. Raises Problem 409 where refused."""
+    future = edge.view.expect(command_id)
     try:
         await edge.deps.appender.append([record])
         if future is not None:
@@ -160,11 +165,11 @@ async def run(edge: Edge, order: Command) -> Response[bytes]:
         pass
     finally:
         if future is not None:
-            edge.view.forget(order.command_id, future)
+            edge.view.forget(command_id, future)
     return _json(
-        Answered(command_id=order.command_id, result="pending"),
+        Answered(command_id=command_id, result="pending"),
         202,
-        {"location": f"/api/v1/commands/{order.command_id}"},
+        {"location": f"/api/v1/commands/{command_id}"},
     )
 
 
@@ -180,7 +185,8 @@ async def answer(edge: Edge, record: AuditRecord) -> Response[bytes]:
     if record.result != APPLIED:
         more = {"command_id": record.command_id, "reason": record.reason}
         raise Problem(409, "refused", record.text, more=more)
-    incident = await ask(edge, questions.incident, record.incident_id)
+    about = record.incident_id
+    incident = await ask(edge, questions.incident, about) if about else None
     return _json(
         Answered(
             command_id=record.command_id,

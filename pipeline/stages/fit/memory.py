@@ -23,6 +23,7 @@ from pipeline.stages.fit.tables import (
     LearnedRow,
     ModelRow,
     features_of,
+    kept_chunk_key,
     learned_key,
 )
 
@@ -32,11 +33,12 @@ anew when it is needed."""
 
 
 class Standing(Struct):
-    """One model with the count and the digest of what it has learned."""
+    """One model with the count and the digest of what it has learned, in which era."""
 
     model: Model
     count: int
     digest: bytes
+    era: int
 
 
 class Memory:
@@ -67,15 +69,17 @@ class Memory:
     def behind(self, name: str, row: ModelRow) -> int:
         """How many outcomes the model in memory has not learned."""
         standing = self._standing.get(name)
-        return row.count - (row.saved if standing is None else min(standing.count, row.count))
+        if standing is None or standing.era != row.era:
+            return row.count - row.saved
+        return row.count - min(standing.count, row.count)
 
     def _made(self, name: str, row: ModelRow, chunks: Table[ChunkRow], ctx: Context) -> Standing:
         if not row.heads:
-            return Standing(self._learning.fresh(), 0, b"")
+            return Standing(self._learning.fresh(), 0, b"", row.era)
         head = row.heads[0]
         bodies = []
         for index in range(head.chunks_count):
-            chunk = chunks.get(f"{name}/{index:04d}")
+            chunk = chunks.get(kept_chunk_key(name, row.slot, index))
             bodies.append(b"" if chunk is None else chunk.body)
         try:
             model = self._learning.restore(head, bodies)
@@ -84,11 +88,11 @@ class Memory:
             # not fit, and what came after the snapshot begins the new model.
             ctx.reason(reasons.BEGUN_ANEW, model=name, because=error.reason)
             model = self._learning.fresh()
-        return Standing(model, row.saved, b"")
+        return Standing(model, row.saved, b"", row.era)
 
 
 def _fits(standing: Standing, name: str, row: ModelRow, learned: Table[LearnedRow]) -> bool:
-    if standing.count > row.count or standing.count < row.saved:
+    if standing.era != row.era or standing.count > row.count or standing.count < row.saved:
         return False
     if standing.count == row.saved and not standing.digest:
         return True  # made of the very snapshot, and nothing learned since

@@ -21,3 +21,5 @@ TOO_MANY: Final = Reason(
 BEGUN_ANEW: Final = Reason(
     "fit.begun_anew", "{model} learns from nothing: {because}", is_audited=False
 )
+OBEYED: Final = Reason("fit.obeyed", "{model}: {done} ({author})")
+REFUSED: Final = Reason("fit.refused", "{because}")

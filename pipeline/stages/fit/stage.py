@@ -13,24 +13,24 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from pipeline.domain.model import HEADS, LABEL_CHARS_MAX, ROWS_MAX
-from pipeline.domain.outcome import HEAD, SLOTS, ModelRecord, Outcome, chunk_key
-from pipeline.domain.stage import Context, TableSpec, before_slash
+from pipeline.domain.outcome import SHADOW, Outcome, shadow_of
+from pipeline.domain.stage import Context, TableSpec
 from pipeline.domain.stakes import QUIET, REAL, Stakes, counted
 from pipeline.domain.wiring import Learning
 from pipeline.stages.fit import reasons
 from pipeline.stages.fit.memory import Memory
+from pipeline.stages.fit.orders import Orders
+from pipeline.stages.fit.publish import publish
 from pipeline.stages.fit.tables import (
     CHUNKS,
     LEARNED,
     MODELS,
     RING,
-    ChunkRow,
     ModelRow,
     kept,
     learned_key,
+    owner_of,
 )
-
-TOPIC: Final = "models"
 
 FIRST: Final = 500
 """The first snapshot is made when so many outcomes are there: fewer decide nothing well."""
@@ -70,11 +70,16 @@ class FitStage:
         self._learning = learning
         self._first = first
         self._every_count = min(every_count, RING)
-        self._memory = None if learning is None else Memory(learning)
+        memory = None if learning is None else Memory(learning)
+        self._memory = memory
+        self._orders = None if memory is None else Orders(memory, first, NAMES_MAX)
 
     def process(self, event: Outcome, ctx: Context) -> None:
         """Take one outcome in, and publish where that is due."""
         learning, memory = self._learning, self._memory
+        if event.order and self._orders is not None:
+            self._orders.obey(event, ctx)
+            return
         labels = {
             head: label
             for head, label in event.labels.items()
@@ -89,12 +94,22 @@ class FitStage:
         if event.features_version != learning.features_version:
             ctx.reason(reasons.OTHER_FEATURES)
             return
-        name = event.model
+        event = replace(event, labels=labels)
+        if not self._take(event.model, event, learning, memory, ctx):
+            ctx.reason(reasons.TOO_MANY, most=NAMES_MAX, model=event.model)
+            return
+        shadow = shadow_of(event.model)
+        if ctx.table(MODELS).get(shadow) is not None:
+            self._take(shadow, replace(event, verdict=""), learning, memory, ctx)
+
+    def _take(
+        self, name: str, event: Outcome, learning: Learning, memory: Memory, ctx: Context
+    ) -> bool:
+        """Take an outcome in for one model; whether there is room for that model."""
         row = self._row(name, ctx)
         if row is None:
-            ctx.reason(reasons.TOO_MANY, most=NAMES_MAX, model=name)
-            return
-        entry = kept(replace(event, labels=labels), row.digest)
+            return False
+        entry = kept(event, row.digest)
         row = replace(row, count=row.count + 1, digest=entry.digest, stakes=_stakes(row, event))
         ctx.table(LEARNED).put(learned_key(name, row.count), entry)
         ctx.reason(reasons.TAKEN_IN, model=name)
@@ -106,6 +121,7 @@ class FitStage:
             row = replace(row, wake_at_ms=row.saved_at_ms + EVERY_MS)
             ctx.wake_at(name, max(row.wake_at_ms, ctx.now_ms + 1))
         ctx.table(MODELS).put(name, row)
+        return True
 
     def wake(self, key: str, ctx: Context) -> None:
         """The last snapshot is old, and there is more to be told."""
@@ -124,7 +140,7 @@ class FitStage:
 
     def owner_of_wake(self, key: str) -> str:
         """The model that is to be published: the key of its outcomes."""
-        return before_slash(key)
+        return owner_of(key)
 
     def _row(self, name: str, ctx: Context) -> ModelRow | None:
         """The row of a model, a new one where there may be one more."""
@@ -140,30 +156,8 @@ class FitStage:
         return row.count - row.saved >= self._every_count
 
     def _publish(self, name: str, row: ModelRow, memory: Memory, ctx: Context) -> ModelRow:
-        """Write the snapshot of all that was taken in, in this epoch: to the table that the model
-        is restored from, and to the topic that it is judged by.
-        """
         head, chunks = memory.catch_up(name, row, ctx, 0).snapshot(name, row.count)
-        head = replace(head, stakes=row.stakes)
-        slot = (row.slot + 1) % SLOTS if row.heads else 0
-        table = ctx.table(CHUNKS)
-        for index, body in enumerate(chunks):
-            table.put(f"{name}/{index:04d}", ChunkRow(body))
-            chunk = ModelRecord(model=name, slot=slot, index=index, body=body)
-            ctx.emit(TOPIC, chunk_key(name, slot, index), chunk)
-        former = row.heads[0].chunks_count if row.heads else 0
-        for index in range(len(chunks), former):
-            table.delete(f"{name}/{index:04d}")
-        heads = (head, *row.heads)[:SLOTS]
-        ctx.emit(TOPIC, name, ModelRecord(model=name, slot=slot, index=HEAD, heads=heads))
-        ctx.reason(
-            reasons.PUBLISHED,
-            model=name,
-            version=head.version,
-            learned=head.learned_count,
-            size=head.size_bytes,
-        )
-        return replace(row, slot=slot, saved=row.count, saved_at_ms=ctx.now_ms, heads=heads)
+        return publish(name, row, replace(head, stakes=row.stakes), chunks, ctx)
 
 
 def _stakes(row: ModelRow, event: Outcome) -> Stakes:
@@ -182,4 +176,5 @@ def _is_well_formed(event: Outcome) -> bool:
         and len(event.dense) <= DENSE_MAX
         and 0 < len(name) <= NAME_CHARS_MAX
         and "/" not in name
+        and not name.endswith(SHADOW)
     )

@@ -1,7 +1,7 @@
-"""What `fit` keeps of a model: its last snapshot, and the outcomes that came after it.
+"""What `fit` keeps of a model: its last two snapshots, and the outcomes that came after it.
 
-The two together are the model. So the state of the task alone restores it, bit for bit, whatever
-became of the topics: nothing is read a second time, and there is no hole to fall into.
+The last one and those are the model. So the state of the task alone restores it, bit for bit,
+whatever became of the topics: nothing is read a second time, and there is no hole to fall into.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from msgspec import Struct, field
 
 from pipeline.domain.model import Features, Snapshot
-from pipeline.domain.outcome import Outcome
+from pipeline.domain.outcome import SHADOW, Outcome
 from pipeline.domain.stage import TableSpec, before_slash
 from pipeline.domain.stakes import Stakes
 
@@ -30,7 +30,8 @@ class ModelRow(Struct, frozen=True, array_like=True):
     `count` outcomes were taken in, `digest` is a chained hash of them all. `heads` are the last
     snapshot (`slot` says where it is on `models`) and the one before; the last one has learned
     `saved` of them, and was made at `saved_at_ms`. `stakes` counts the chances that incidents had
-    been given before they turned out.
+    been given before they turned out. `era` rises where the model goes on from another state than
+    its outcomes led to.
     """
 
     count: int = 0
@@ -41,6 +42,7 @@ class ModelRow(Struct, frozen=True, array_like=True):
     wake_at_ms: int = 0
     heads: tuple[Snapshot, ...] = ()
     stakes: Stakes = Stakes()
+    era: int = 0
 
 
 class LearnedRow(Struct, frozen=True, array_like=True):
@@ -55,19 +57,29 @@ class LearnedRow(Struct, frozen=True, array_like=True):
 
 
 class ChunkRow(Struct, frozen=True, array_like=True):
-    """One chunk of the last snapshot (`<model>/<index>`)."""
+    """One chunk of one of the last two snapshots (`<model>/<slot>/<index>`)."""
 
     body: bytes
 
 
-MODELS: Final = TableSpec(name="fit-models", type=ModelRow, owner=before_slash)
-LEARNED: Final = TableSpec(name="fit-learned", type=LearnedRow, owner=before_slash)
-CHUNKS: Final = TableSpec(name="fit-chunks", type=ChunkRow, owner=before_slash)
+def owner_of(key: str) -> str:
+    """The model of a row; a shadow's are its model's."""
+    return before_slash(key).removesuffix(SHADOW)
+
+
+MODELS: Final = TableSpec(name="fit-models", type=ModelRow, owner=owner_of)
+LEARNED: Final = TableSpec(name="fit-learned", type=LearnedRow, owner=owner_of)
+CHUNKS: Final = TableSpec(name="fit-chunks", type=ChunkRow, owner=owner_of)
 
 
 def learned_key(model: str, number: int) -> str:
     """Where the outcome with this number (from 1) is kept."""
     return f"{model}/{number % RING:05d}"
+
+
+def kept_chunk_key(model: str, slot: int, index: int) -> str:
+    """Where a chunk is kept to restore from."""
+    return f"{model}/{slot}/{index:04d}"
 
 
 def kept(outcome: Outcome, before: bytes) -> LearnedRow:
