@@ -7,7 +7,7 @@ themselves: the last WINDOW of them are kept, and River computes it when somebod
 
 from __future__ import annotations
 
-import math
+from math import fsum, log
 from typing import Any, Final
 
 from msgspec import Struct, field
@@ -43,15 +43,16 @@ class Rolling(Struct):
 
     def learn(self, confidence: float, chance: float, *, is_hit: bool) -> None:
         """Judge an outcome: the confidence of the first label, the chance that the truth had."""
-        self.judged_count += 1
-        share = 1.0 / min(self.judged_count, HORIZON)
-        self.log_loss += share * (-math.log(max(chance, CHANCE_MIN)) - self.log_loss)
-        self.weight *= _GROWTH
-        self.weights_sum += self.weight
-        self.gaps[min(BINS - 1, int(confidence * BINS))] += self.weight * (confidence - is_hit)
-        if self.weight > _GROWN_MAX:
-            self.gaps = [each / self.weight for each in self.gaps]
-            self.weights_sum /= self.weight
+        count = self.judged_count = self.judged_count + 1
+        loss = -log(max(CHANCE_MIN, chance))
+        self.log_loss += (loss - self.log_loss) / (min(HORIZON, count))
+        weight = self.weight = self.weight * _GROWTH
+        self.weights_sum += weight
+        at = int(confidence * BINS)
+        self.gaps[at if at < BINS else BINS - 1] += weight * (confidence - is_hit)
+        if weight > _GROWN_MAX:
+            self.gaps = [each / weight for each in self.gaps]
+            self.weights_sum /= weight
             self.weight = 1.0
 
     def learn_chance(self, chance: float, *, is_yes: bool) -> None:
@@ -68,7 +69,7 @@ class Rolling(Struct):
         """The expected calibration error, 0 to 1; NaN before the first outcome."""
         if not self.judged_count:
             return NAN
-        return math.fsum(map(abs, self.gaps)) / self.weights_sum
+        return fsum(map(abs, self.gaps)) / self.weights_sum
 
     @property
     def pr_auc(self) -> float:

@@ -52,7 +52,7 @@ class Table:
         if rows and (rows[0] < 0 or rows[-1] >= self.rows):
             rows = [row for row in rows if 0 <= row < self.rows]
         index = np.fromiter(rows, np.intp, len(rows))
-        return index, self._weights.take(index).view(np.float32).reshape(-1, self.columns)
+        return index, self.weights.take(index, axis=0)
 
     def floor(self, columns: Sequence[int]) -> Floats:
         """FLOOR in these columns; next to nothing in the others."""
@@ -66,10 +66,9 @@ class Table:
         square = slope * slope
         square += floor
         slope = slope * self.rates
-        kept = self._squares.take(index)
-        found = kept.view(np.float32).reshape(-1, self.columns)
+        found = self.squares.take(index, axis=0)
         found += square
-        self._squares[index] = kept
+        self._squares[index] = found.view(self._row).ravel()
         np.sqrt(found, found)
         np.divide(slope, found, found)
         spoken -= found
