@@ -4,8 +4,14 @@ import random
 
 import pytest
 
-from pipeline.domain.model import Features
-from pipeline.models.softmax.head import JUDGED_EVERY, JUDGED_FIRST, chances, exponentials
+from pipeline.domain.model import Features, SnapshotError
+from pipeline.models.softmax.head import (
+    JUDGED_EVERY,
+    JUDGED_EVERY_OF_TWO,
+    JUDGED_FIRST,
+    chances,
+    exponentials,
+)
 from pipeline.models.softmax.kept import SoftmaxKind
 from pipeline.models.softmax.labels import FADE_EVERY
 from pipeline.models.softmax.model import COLUMNS, Softmax
@@ -154,3 +160,22 @@ def test_weights_of_any_height_give_chances_and_learn(height: float) -> None:
         assert 0.0 < belief.confidence <= 1.0
         assert belief.label in belief.candidates
     assert model.table.weights[2].tolist() == pytest.approx([0, 0, 0], abs=2)
+
+
+@pytest.mark.parametrize("wrong", [math.nan, math.inf, -1.0])
+def test_a_snapshot_of_what_is_no_number_is_refused(wrong: float) -> None:
+    model = Softmax()
+    model.learn(Features((1, 2)), {"team": "a"})
+    model.table.squares[1, 0] = wrong
+    if wrong != -1.0:
+        model.table.weights[1, 0] = wrong
+    with pytest.raises(SnapshotError, match="add up") as caught:
+        KIND.restore(*model.snapshot("m", 0))
+    assert caught.value.reason == "content"
+
+
+def test_heads_of_two_labels_are_judged_more_often() -> None:
+    assert [(head.name, head.every) for head in Softmax().heads if head.every < JUDGED_EVERY] == [
+        ("noise", JUDGED_EVERY_OF_TWO),
+        ("self_resolving", JUDGED_EVERY_OF_TWO),
+    ]
