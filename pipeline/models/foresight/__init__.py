@@ -1,0 +1,1 @@
+"""Which services are about to have an incident: counted, scored and learned online (design §8)."""
