@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.edge.api.models import OUTCOMES
 from pipeline.engine import Agent
 from pipeline.hosts.embedded.driver import Answer
 from pipeline.topology.declared import Topology
@@ -48,4 +49,5 @@ def test_story(
         assert isinstance(driver, KafkaDriver)
         log = driver.copying.catch_up()
         run = at_rest(place.bootstrap, player.topology, INSTALLATION, log, driver.held())
+        run.fed = driver.feeding.on(OUTCOMES)  # orders of a model stand among its outcomes
         compare(run).check()
