@@ -71,7 +71,7 @@ def _head(shown: Console, whole: dict[str, Any]) -> None:
         ("scope", whole["scope_id"]),
         ("owner", whole["assigned_to"] or whole["acknowledged_by"]),
         ("snoozed", local(whole["snoozed_until_ms"]) if whole["snoozed_until_ms"] else ""),
-        ("held back", _held_back(whole)),
+        ("held back", held_back(whole)),
         ("resolved", _resolved(whole)),
         ("merged into", whole["merged_into"]),
         ("took in", ", ".join(whole["merged_from"])),
@@ -93,7 +93,8 @@ def _resolved(whole: dict[str, Any]) -> str:
     return local(whole["resolved_at_ms"]) + by
 
 
-def _held_back(whole: dict[str, Any]) -> str:
+def held_back(whole: dict[str, Any]) -> str:
+    """Until when it is or was held back as quiet, and what ends that; "" where it never was."""
     from pipeline.cli.times import local
 
     routing = whole["routing"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipeline.cli.incident import held_back
 from pipeline.cli.incidents import LATE, LATE_MS, told, waiting
 from pipeline.cli.output import counted
 from pipeline.cli.times import now_ms
@@ -25,3 +26,18 @@ def test_what_has_no_receipt_is_on_its_way_only_for_a_while() -> None:
 
 def test_one_is_no_plural() -> None:
     assert [counted(n, "page") for n in (0, 1, 2_000)] == ["0 pages", "1 page", "2,000 pages"]
+
+
+def test_what_is_held_back_says_until_when_and_how_to_end_it() -> None:
+    routing = {
+        "deliveries": (),
+        "muted_by": (),
+        "paused_until_ms": 90_000,
+        "held": [{"receiver": "on-call", "reason": "route.paused"}],
+    }
+    assert "held back as quiet" in told({"routing": routing})
+    assert "`tocsin page s.1` ends it" in held_back({"incident_id": "s.1", "routing": routing})
+    over = {**routing, "held": [{"receiver": "on-call", "reason": "route.passed"}]}
+    assert "nobody" in told({"routing": over})
+    assert "ends it" not in held_back({"incident_id": "s.1", "routing": over})
+    assert held_back({"incident_id": "s.1", "routing": {**routing, "paused_until_ms": 0}}) == ""
