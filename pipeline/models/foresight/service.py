@@ -40,14 +40,15 @@ class Rule(Struct, array_like=True):
 
 
 class Service(Struct, array_like=True):
-    """One service as of `at_ms`: counts of alerts and of severe ones by SPANS_MS, and when the
-    last alert, severe alert, change and incident were (NEVER: none known).
+    """One service as of `at_ms`: counts of alerts and of severe ones by SPANS_MS, since when it is
+    known, and when the last alert, severe alert, change and incident were (NEVER: none known).
     """
 
     at_ms: int = 0
     counts: list[float] = field(default_factory=lambda: [0.0] * len(SPANS_MS))
     severe: list[float] = field(default_factory=lambda: [0.0] * len(SPANS_MS))
     incidents: float = 0.0
+    known_at_ms: int = NEVER
     alert_at_ms: int = NEVER
     severe_at_ms: int = NEVER
     change_at_ms: int = NEVER
@@ -62,6 +63,8 @@ def fade(since_ms: int, now_ms: int, span_ms: int) -> float:
 
 def advance(service: Service, now_ms: int) -> None:
     """Fade the counts up to now; a clock that went back changes nothing."""
+    if service.known_at_ms == NEVER:
+        service.known_at_ms = now_ms
     if now_ms <= service.at_ms:
         return
     for number, span_ms in enumerate(SPANS_MS):
@@ -91,6 +94,11 @@ def alerted(service: Service, rule: str, severity_rank: int, at_ms: int) -> None
     found.short = found.short * fade(found.at_ms, service.at_ms, SHORT_MS) + 1.0
     found.long = found.long * fade(found.at_ms, service.at_ms, LONG_MS) + 1.0
     found.at_ms = service.at_ms
+
+
+def watched_ms(service: Service, now_ms: int) -> float:
+    """Over how long, about, what fades by LONG_MS was counted."""
+    return LONG_MS * (1.0 - fade(service.known_at_ms, now_ms, LONG_MS)) + SHORT_MS
 
 
 def changed(service: Service, at_ms: int) -> None:

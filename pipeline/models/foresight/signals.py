@@ -1,7 +1,7 @@
 """What is known of a service as features: rows and values, at most SIGNALS_MAX.
 
 Row 0 is the bias; rows below HASHED_FROM are figures, each within about -1 and 1; the rest are
-hashed marks of value 1 (bins of figures, rules that fired lately and pairs of them) by BLAKE2b.
+hashed marks of value MARK (bins of figures, rules that fired lately and pairs of them) by BLAKE2b.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ from pipeline.models.foresight.service import (
     SPANS_MS,
     Service,
     fade,
+    watched_ms,
 )
 
 VERSION: Final = 1
 """Rises whenever the same service makes other features."""
 
 HASHED_FROM: Final = 32
-HASHED_BITS: Final = 13
+HASHED_BITS: Final = 14
 ROWS: Final = HASHED_FROM + (1 << HASHED_BITS)
 
 RULES_LATELY_MAX: Final = 5
@@ -37,11 +38,17 @@ NEAR_MAX: Final = 16
 FOREIGN_MAX: Final = 1.5
 """A rule that fired less often than this in a week, but for the last half hour, is foreign."""
 
+YOUNG_MS: Final = 3 * 86_400_000
+"""Of a service that is known for less nothing is foreign yet: all would be."""
+
+MARK: Final = 0.5
+"""The value of a mark: below 1, since many are active at once."""
+
 LATELY_MIN: Final = 0.3
 """A rule fired lately whose fading count is above this: once in the last 36 minutes."""
 
-AGE_HOURS: Final = 8
-"""Of ages as powers of two of minutes: two hours and more."""
+AGE_MAX: Final = 4
+"""Of ages as powers of four of minutes: four hours and more."""
 
 CACHE_MAX: Final = 50_000
 DAY_MS: Final = 86_400_000
@@ -73,6 +80,8 @@ class Lately:
     def __init__(self, service: Service, at_ms: int) -> None:
         self.surprise = self.news = self.foreign = 0.0
         self.foreign_at_ms = NEVER
+        self.is_young = at_ms - service.known_at_ms < YOUNG_MS
+        watched = watched_ms(service, at_ms)
         found: list[tuple[bool, float, str]] = []
         for name, rule in service.rules.items():
             if at_ms - rule.at_ms > 2 * SHORT_MS:
@@ -80,11 +89,11 @@ class Lately:
             short = rule.short * fade(rule.at_ms, at_ms, SHORT_MS)
             if short > LATELY_MIN:
                 before = max(0.0, rule.long * fade(rule.at_ms, at_ms, LONG_MS) - short)
-                usual = before * SHORT_MS / LONG_MS
+                usual = before * SHORT_MS / watched
                 surprise = min(short, 4.0) * math.log(1.0 / (usual + 0.02)) / 4
                 self.surprise += surprise
                 self.news += min(short, 4.0) / (1.0 + before)
-                is_foreign = before < FOREIGN_MAX
+                is_foreign = before < FOREIGN_MAX and not self.is_young
                 if is_foreign:
                     self.foreign += short
                     self.foreign_at_ms = max(self.foreign_at_ms, rule.at_ms)
@@ -94,7 +103,7 @@ class Lately:
         self.foreign_count = sum(not each[0] for each in found)
         self.names = [each[2] for each in found[:RULES_LATELY_MAX]]
         self.lately = service.counts[1] * fade(service.at_ms, at_ms, SHORT_MS)
-        usual = service.counts[3] * SHORT_MS / LONG_MS
+        usual = service.counts[3] * SHORT_MS / watched
         self.excess = (self.lately - usual) / math.sqrt(usual + 0.5)
 
 
@@ -117,13 +126,13 @@ def signals(
     incident = _age(service.incident_at_ms, at_ms)
     marks = [
         f"e{excess}",
-        f"s{surprise}",
-        f"es{excess},{surprise}",
-        f"n{news}",
-        f"en{excess},{news}",
+        f"s{surprise},{own.is_young}",
+        f"es{excess},{surprise},{own.is_young}",
+        f"n{news},{own.is_young}",
+        f"en{excess},{news},{own.is_young}",
         f"c{min(own.count, 9)},{min(own.foreign_count, 5)}",
         f"f{foreign}",
-        f"fi{foreign},{incident < AGE_HOURS}",
+        f"fi{foreign},{min(incident // 2, AGE_MAX)}",
         f"fa{foreign},{min(_age(own.foreign_at_ms, at_ms), 6)}",
         f"a{min(near_count, 5)},{_bin(near_foreign, 3.0)}",
         f"i{incident},{excess}",
@@ -138,7 +147,7 @@ def signals(
         marks += [f"q{name}" for name in each.names[: min(3, each.foreign_count)]]
     found = dict.fromkeys(map(_row_of.__getitem__, marks))
     rows += found
-    values += [1.0] * len(found)
+    values += [MARK] * len(found)
     return rows, values
 
 

@@ -30,7 +30,8 @@ class Pair(Struct, frozen=True, kw_only=True):
     `place_share` of its alerts are in the alert's place; `name` and `latest_name` are the alert's
     and its latest alert's, `affinity` says how much more often than by chance names and services
     of the two were found together (log), `trust` with which mean chance its alerts joined, and
-    `rivals_count` how many other incidents are as near. `is_ruled` is what the dependency rule says.
+    `rivals_count` how many other incidents are as near. `is_ruled` is what the dependency rule
+    says.
     """
 
     hops: int

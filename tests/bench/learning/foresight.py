@@ -44,7 +44,11 @@ def print_table(seed: int, *, with_river: bool) -> Figures:
             found[name] = figures(said.points[name], opened)
             cost = f"{said.cost_us[name]:.0f}" if name in said.cost_us else ""
             _print_row(f"**{name}**" if name == OWN else name, found[name], cost)
-    _print_row("ceiling: told which alerts announce, in hindsight", figures(told(seed), opened), "")
+    _print_row(
+        "about the ceiling: told which alerts announce, in hindsight",
+        figures(told(seed), opened),
+        "",
+    )
     return found[OWN]
 
 

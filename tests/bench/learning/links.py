@@ -2,7 +2,8 @@
 
 `python -m tests.bench.learning.links`. The simulated stream of alerts with known truth; pairwise F1
 and B-cubed over all alerts of its second half. People's say comes an hour late and on a fifth of
-the incidents. The settings were chosen on the seeds 11 to 14, not on the two that are printed.
+the incidents. The settings were chosen on the seeds 11 to 22, not on the two that are printed. The
+stand is simpler than the stage, so the rule is printed of both, and the link must beat the better.
 """
 
 from __future__ import annotations
@@ -21,8 +22,10 @@ GAIN_MIN: Final = 0.02
 SHARES: Final = (REVIEWED_SHARE, 1.0, 0.05, 0.0)
 
 
-def print_table(seed: int) -> tuple[Agreement, Agreement]:
-    """One table for one seed; what the rule and the learned link reach."""
+def print_table(seed: int) -> tuple[float, float]:
+    """One table for one seed; how much more than the stage's rule and than the rule on the same
+    stand the learned link reaches in pairwise F1.
+    """
     stream = make(seed)
     print(f"\nseed {seed}: {len(stream.alerts):,} alerts\n")
     print("| what | pair F1 | B3 P | B3 R | B3 F1 | groups | outcomes | µs |")
@@ -41,7 +44,7 @@ def print_table(seed: int) -> tuple[Agreement, Agreement]:
         if share == REVIEWED_SHARE:
             found, name = figures, f"**{name}**"
         _print_row(name, figures, f"{links.outcomes_count:,}", f"{cost_us:.0f}")
-    return max(rule, stage), found
+    return found.pairwise_f1 - stage.pairwise_f1, found.pairwise_f1 - rule.pairwise_f1
 
 
 def stood(stream: Stream, links: Links | None, share: float) -> tuple[Agreement, float]:
@@ -60,11 +63,13 @@ def _print_row(name: str, found: Agreement, outcomes: str, cost: str) -> None:
 
 def main() -> int:
     """Print both tables; 1 where the learned link gains less than it must on the first."""
-    rule, found = print_table(SEED)
+    gains = print_table(SEED)
     print_table(CHECK_SEED)
-    gain = found.pairwise_f1 - rule.pairwise_f1
-    is_reached = gain >= GAIN_MIN
-    print(f"\ngain over the better rule ≥ {GAIN_MIN}: {'reached' if is_reached else 'missed'}")
+    is_reached = min(gains) >= GAIN_MIN
+    print(
+        f"\ngain over the stage's rule {gains[0]:+.3f}, over the rule on the same stand "
+        f"{gains[1]:+.3f}; both ≥ {GAIN_MIN}: {'reached' if is_reached else 'missed'}"
+    )
     return 0 if is_reached else 1
 
 

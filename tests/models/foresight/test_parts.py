@@ -16,7 +16,7 @@ from pipeline.models.foresight.service import (
     changed,
     opened,
 )
-from pipeline.models.foresight.signals import HASHED_FROM, ROWS, Lately, signals
+from pipeline.models.foresight.signals import HASHED_FROM, MARK, ROWS, Lately, signals
 
 MINUTE_MS = 60_000
 
@@ -83,7 +83,7 @@ def test_features_are_bounded_finite_and_of_known_rows(
     assert len(rows) == len(values) == len(set(rows)) < 120
     assert all(0 <= row < ROWS for row in rows)
     assert all(math.isfinite(value) and abs(value) < 6 for value in values)
-    assert all(value == 1.0 for row, value in zip(rows, values, strict=True) if row >= HASHED_FROM)
+    assert all(value == MARK for row, value in zip(rows, values, strict=True) if row >= HASHED_FROM)
 
 
 def test_the_regression_learns_the_odds() -> None:
