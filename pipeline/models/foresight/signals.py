@@ -184,7 +184,7 @@ def _log(count: float) -> float:
 
 
 def _recent(instant_ms: int, at_ms: int) -> float:
-    """1 for now, about a half for half an hour ago, 0 for long ago or never."""
+    """1 at the instant, about a half for half an hour ago, 0 for long ago or never."""
     return 0.0 if instant_ms == NEVER else SHORT_MS / (SHORT_MS + max(at_ms - instant_ms, 0))
 
 
