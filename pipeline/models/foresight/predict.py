@@ -16,10 +16,10 @@ from typing import Final
 
 import msgspec
 
-from pipeline.domain.model import SnapshotError
 from pipeline.models.foresight.logistic import Logistic
 from pipeline.models.foresight.service import Service, advance, alerted, changed, opened
 from pipeline.models.foresight.signals import NEAR_MAX, ROWS, VERSION, Lately, signals
+from pipeline.models.snapshot.state import read_state
 
 FORMAT: Final = 1
 HORIZON_MS: Final = 1_800_000
@@ -162,20 +162,7 @@ class Foresight:
         """The foresight of `snapshot`. Raises SnapshotError: `format` of another version,
         `features` of other features, `content` where it can not be read.
         """
-        try:
-            state = msgspec.msgpack.decode(raw, type=State)
-        except msgspec.MsgspecError as error:
-            raise SnapshotError("content", f"the foresight can not be read: {error}") from error
-        for reason, found, own in (
-            ("format", state.format, FORMAT),
-            ("features", state.features_version, VERSION),
-        ):
-            if found != own:
-                raise SnapshotError(
-                    reason,
-                    f"the foresight has {reason} {found}, this version reads {own}: "
-                    "let it be learned anew",
-                )
+        state = read_state(raw, State, "foresight", {"format": FORMAT, "features": VERSION})
         made = cls()
         made._model.unpack(state.weights)
         made._learned = state.learned

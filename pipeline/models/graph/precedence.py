@@ -23,6 +23,7 @@ import msgspec
 
 from pipeline.domain.model import SnapshotError
 from pipeline.models.graph.edges import Edge, Pair, edges_of
+from pipeline.models.snapshot.state import read_state
 
 FORMAT: Final = 1
 HALF_GAP_MS: Final = 30_000
@@ -211,16 +212,7 @@ class Precedence:
         """The graph of `snapshot`. Raises SnapshotError: `format` of another version, `content`
         where it can not be read.
         """
-        try:
-            state = msgspec.msgpack.decode(raw, type=State)
-        except msgspec.MsgspecError as error:
-            raise SnapshotError("content", f"the graph can not be read: {error}") from error
-        if state.format != FORMAT:
-            raise SnapshotError(
-                "format",
-                f"the graph has format {state.format}, this version reads {FORMAT}: "
-                "let it learn anew",
-            )
+        state = read_state(raw, State, "graph", {"format": FORMAT})
         found = cls()
         found._weight, found._day, found._next_id = state.weight, state.day, state.next_id
         found._ids = {name: each for name, each, _ in state.names}

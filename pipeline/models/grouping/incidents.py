@@ -19,8 +19,8 @@ from typing import Final
 
 import msgspec
 
-from pipeline.domain.model import SnapshotError
 from pipeline.models.grouping.habit import NEWS_MS, Habit, visit
+from pipeline.models.snapshot.state import read_state
 
 FORMAT: Final = 1
 QUIET_MS: Final = 7_000
@@ -166,16 +166,7 @@ class Grouping:
         """The groups of `snapshot`. Raises SnapshotError: `format` of another version, `content`
         where it can not be read.
         """
-        try:
-            state = msgspec.msgpack.decode(raw, type=State)
-        except msgspec.MsgspecError as error:
-            raise SnapshotError("content", f"the groups can not be read: {error}") from error
-        if state.format != FORMAT:
-            raise SnapshotError(
-                "format",
-                f"the groups have format {state.format}, this version reads {FORMAT}: "
-                "let them be learned anew",
-            )
+        state = read_state(raw, State, "groups", {"format": FORMAT})
         found = cls()
         found._at_ms = state.at_ms if state.habits else None
         found._watched_ms, found._next_group = state.watched_ms, state.next_group

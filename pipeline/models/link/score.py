@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from pipeline.domain.model import SnapshotError
 from pipeline.models.foresight.logistic import Logistic
 from pipeline.models.link.pair import ROWS, VERSION, Pair, features
 from pipeline.models.link.together import Together
+from pipeline.models.snapshot.state import read_state
 
 FORMAT: Final = 1
 OUTCOMES_MIN: Final = 500
@@ -89,20 +89,7 @@ class Links:
         """The links of `snapshot`. Raises SnapshotError: `format` of another version, `features`
         of other features, `content` where it can not be read.
         """
-        try:
-            state = msgspec.msgpack.decode(raw, type=State)
-        except msgspec.MsgspecError as error:
-            raise SnapshotError("content", f"the links can not be read: {error}") from error
-        for reason, found, own in (
-            ("format", state.format, FORMAT),
-            ("features", state.features_version, VERSION),
-        ):
-            if found != own:
-                raise SnapshotError(
-                    reason,
-                    f"the links have {reason} {found}, this version reads {own}: "
-                    "let them be learned anew",
-                )
+        state = read_state(raw, State, "links", {"format": FORMAT, "features": VERSION})
         made = cls()
         made._model.unpack(state.weights)
         made._outcomes = state.outcomes
