@@ -230,8 +230,10 @@ class EpochConsumer(AIOKafkaConsumer):  # type: ignore[misc]
         if not done:
             stopping.cancel()
             _log.warning("the consumer did not stop within %g s", _STOP_S_MAX)
-        elif stopping.cancelled() or stopping.exception() is not None:
-            _log.info("a loop of the consumer was at work when it was stopped")
+        elif stopping.cancelled():
+            _log.info("a loop of the consumer was cut short at its end")
+        elif (error := stopping.exception()) is not None:
+            _log.warning("the consumer stopped on %r", error)
         await self._client.close()
 
     @property
