@@ -35,7 +35,7 @@ LISTENERS = (
 )
 
 
-# aiokafka does not close the socket of a login that was refused; the collector does, in any test.
+# Connections that are refused leave sockets to the collector, which may come in any of these tests.
 pytestmark = pytest.mark.filterwarnings(
     "ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning"
 )
