@@ -119,8 +119,8 @@ class Crew:
     ) -> AsyncIterator[Worker]:
         """A worker of this slot, until the end of the block."""
         worker = Worker(self.setting(slot, store), [self.agent], Clock().now_ms)
-        await worker.start()
         try:
+            await worker.start()
             yield worker
         finally:
             await worker.stop()
