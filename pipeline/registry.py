@@ -37,7 +37,7 @@ SECTIONS: Final = MappingProxyType(
         "ingest": "pipeline.stages.ingest.config:IngestConfig",
         "enrich": "pipeline.stages.enrich.config:EnrichConfig",
         "correlate": "pipeline.stages.correlate.config:CorrelateConfig",
-        "models": "pipeline.stages.classify.config:Models",
+        "models": "pipeline.domain.sharing:Models",
         "inhibit": "pipeline.stages.route.config:Inhibition",
         "routes": "pipeline.stages.route.config:Route",
         "pause": "pipeline.stages.route.config:Pause",

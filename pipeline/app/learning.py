@@ -1,4 +1,4 @@
-"""Learned: the kind of model that Tocsin learns of incidents, loaded when it is needed.
+"""Learned: the kinds of models that Tocsin learns, loaded when they are needed.
 
 numpy and River cost a second to import, so nothing imports them at a start. Features need
 neither. A snapshot that is to be judged by needs numpy at once, for what is decided must not
@@ -8,12 +8,13 @@ depend on how long an import takes; learning can wait until the thread has loade
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 
-from pipeline.domain.model import YES, Features, Model, Snapshot, Subject
+from pipeline.domain.model import HEADS, YES, Features, Model, ModelKind, Snapshot, Subject
+from pipeline.domain.outcome import INCIDENTS
 from pipeline.models.features.build import VERSION, Builder
 
 if TYPE_CHECKING:
@@ -23,12 +24,11 @@ _log: Final = structlog.get_logger("tocsin.app")
 _loaded: Final = threading.Event()
 
 
-class Learned:
-    """See domain.wiring.Learning; it may be made as often as wanted, what it loads is loaded
-    once in a process.
-    """
+class OfIncidents:
+    """The kind of model that judges incidents; only its features come without numpy."""
 
     features_version = VERSION
+    heads = HEADS
 
     def __init__(self) -> None:
         self._builder = Builder()
@@ -36,12 +36,7 @@ class Learned:
     @property
     def kind(self) -> str:
         """The word of its snapshots; loads numpy."""
-        return _kind().kind
-
-    @property
-    def is_loaded(self) -> bool:
-        """Whether all that learning needs has been imported."""
-        return _loaded.is_set()
+        return _softmax().kind
 
     def features(self, subject: Subject) -> Features:
         """The features of a subject."""
@@ -49,16 +44,30 @@ class Learned:
 
     def fresh(self) -> Model:
         """A model that has learned nothing."""
-        return _kind().fresh()
+        return _softmax().fresh()
 
     def restore(self, head: Snapshot, chunks: Sequence[bytes]) -> Model:
         """The model of a snapshot. Raises SnapshotError."""
-        return _kind().restore(head, chunks)
+        return _softmax().restore(head, chunks)
+
+
+class Learned:
+    """See domain.wiring.Learning; it may be made as often as wanted, what it loads is loaded
+    once in a process. A new kind is one line here.
+    """
+
+    def __init__(self) -> None:
+        self.kinds: Mapping[str, ModelKind[Any]] = {INCIDENTS: OfIncidents()}
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether all that learning needs has been imported."""
+        return _loaded.is_set()
 
 
 def load() -> None:
     """Import all that learning needs, by letting a model learn that nobody keeps."""
-    kind = _kind()
+    kind = _softmax()
     model = kind.fresh()
     features = kind.features(Subject(name="warm"))
     for _ in range(2):  # the second one is judged before it is learned
@@ -80,7 +89,7 @@ def _load() -> None:
         _log.exception("what learning needs cannot be loaded")
 
 
-def _kind() -> SoftmaxKind:
+def _softmax() -> SoftmaxKind:
     from pipeline.models.softmax.kept import SoftmaxKind  # noqa: PLC0415 - numpy
 
     return SoftmaxKind()

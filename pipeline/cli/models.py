@@ -99,7 +99,7 @@ def sides_table(sides: dict[str, list[dict[str, Any]]]) -> Any:
     from pipeline.cli.output import plain_table, safe
 
     table = plain_table("head", "figure", *map(safe, sides))
-    for head in HEADS:
+    for head in dict.fromkeys(one["head"] for side in sides.values() for one in side):
         known = [
             next((one for one in side if one["head"] == head), None) for side in sides.values()
         ]
@@ -107,7 +107,7 @@ def sides_table(sides: dict[str, list[dict[str, Any]]]) -> Any:
             continue
         for name, figure, shape in _FIGURES:
             table.add_row(
-                head.replace("_", "-"), name, *(shape(one[figure]) if one else "" for one in known)
+                safe(head.replace("_", "-")), name, *(shape(one[figure]) if one else "" for one in known)
             )
     return table
 

@@ -8,7 +8,7 @@ are the model that was never interrupted.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 from msgspec import Struct, field
 
@@ -182,8 +182,11 @@ class Model(Scorer, Protocol):
         ...
 
 
-class ModelKind(Protocol):
-    """One kind of model: how subjects become features, and how its models come to be."""
+Subject_contra = TypeVar("Subject_contra", contravariant=True)
+
+
+class ModelKind(Protocol[Subject_contra]):
+    """One kind of model: how its subjects become features, and how its models come to be."""
 
     @property
     def kind(self) -> str:
@@ -191,11 +194,16 @@ class ModelKind(Protocol):
         ...
 
     @property
+    def heads(self) -> tuple[str, ...]:
+        """What is asked of its subjects; labels of other heads are not learned."""
+        ...
+
+    @property
     def features_version(self) -> int:
         """Rises whenever the same subject makes other features."""
         ...
 
-    def features(self, subject: Subject) -> Features:
+    def features(self, subject: Subject_contra) -> Features:
         """The features of a subject; never raises on what a subject may hold."""
         ...
 

@@ -7,14 +7,19 @@ snapshot, and under the model's name the head record that says which slot is who
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from msgspec import Struct, field
 
 from pipeline.domain.model import Snapshot
 
-MODEL_PREFIX: Final = "incidents"
-"""The models of incidents are named `incidents@<tenant>`, or `incidents+<pool>` where shared."""
+INCIDENTS: Final = "incidents"
+LINKS: Final = "links"
+"""A model is named `<word>@<tenant>`, or `<word>+<pool>` where tenants share it; the word says of
+which kind it is: of incidents, or of the links between an alert and an incident."""
+
+NAME_END: Final = re.compile("[@+]")
 
 ORDERS: Final = ("rollback", "shadow", "unshadow", "promote")
 
@@ -77,6 +82,11 @@ class ModelRecord(Struct, frozen=True, kw_only=True):
 def chunk_key(model: str, slot: int, index: int) -> str:
     """The key of a chunk on `models`; that of the head record is the model's name."""
     return f"{model}/{slot}/{index}"
+
+
+def word_of(model: str) -> str:
+    """The word in a model's name that says of which kind it is."""
+    return NAME_END.split(model, maxsplit=1)[0]
 
 
 def shadow_of(model: str) -> str:

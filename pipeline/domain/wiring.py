@@ -10,16 +10,21 @@ from msgspec import Struct, field
 from pipeline.domain.model import ModelKind
 
 
-class Learning(ModelKind, Protocol):
-    """The kind of model that this installation learns, loaded on use.
+class Learning(Protocol):
+    """The kinds of models that this installation learns, loaded on use.
 
-    Features cost no loading. `fresh` and `restore` load numpy and River where that has not been
-    done: about a second.
+    Features cost no loading. To learn loads numpy and River where that has not been done: about
+    a second; to restore a model of incidents loads numpy.
     """
 
     @property
+    def kinds(self) -> Mapping[str, ModelKind[Any]]:
+        """The kinds by the word before `@` or `+` in the names of their models."""
+        ...
+
+    @property
     def is_loaded(self) -> bool:
-        """Whether `fresh` and `restore` answer at once. What is decided must not depend on it."""
+        """Whether models learn at once. What is decided must not depend on it."""
         ...
 
 
@@ -29,7 +34,7 @@ class Wiring(Struct, frozen=True, kw_only=True):
 
     `scope` are the labels that, with the tenant, make a scope. `sinks` are the sinks by name.
     `slot` names this worker in outbox entries. `is_dry` decides and sends nothing. Without
-    `learning` nothing is learned, and the rules alone classify.
+    `learning` nothing is learned, and the rules alone decide.
     """
 
     scope: tuple[str, ...] = ("environment", "region")

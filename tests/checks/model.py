@@ -58,7 +58,7 @@ def digest(model: Model) -> str:
     return model.snapshot("battery", 0)[0].checksum
 
 
-def taught(kind: ModelKind, count: int = 300, seed: int = 7) -> Model:
+def taught(kind: ModelKind[Subject], count: int = 300, seed: int = 7) -> Model:
     """A model that has learned `count` outcomes."""
     model = kind.fresh()
     for subject, labels in subjects(count, seed):
@@ -66,13 +66,13 @@ def taught(kind: ModelKind, count: int = 300, seed: int = 7) -> Model:
     return model
 
 
-def check_fresh_model_believes_nothing(kind: ModelKind) -> None:
+def check_fresh_model_believes_nothing(kind: ModelKind[Subject]) -> None:
     model = kind.fresh()
     assert model.score(kind.features(Subject(name="x"))) == ()
     assert [each.outcomes_count for each in model.qualities()] == [0] * len(HEADS)
 
 
-def check_learns(kind: ModelKind) -> None:
+def check_learns(kind: ModelKind[Subject]) -> None:
     model, hits = taught(kind, 600), 0
     for subject, _ in subjects(100, seed=8):
         at = WORDS.index(subject.service.partition("-")[0])
@@ -83,7 +83,7 @@ def check_learns(kind: ModelKind) -> None:
     assert hits >= 95
 
 
-def check_feature_order_does_not_matter(kind: ModelKind) -> None:
+def check_feature_order_does_not_matter(kind: ModelKind[Subject]) -> None:
     for subject, _ in subjects(50):
         turned = replace(
             subject,
@@ -93,7 +93,7 @@ def check_feature_order_does_not_matter(kind: ModelKind) -> None:
         assert kind.features(turned) == kind.features(subject)
 
 
-def check_features_are_bounded_and_ordered(kind: ModelKind) -> None:
+def check_features_are_bounded_and_ordered(kind: ModelKind[Subject]) -> None:
     for subject, _ in subjects(50):
         loud = replace(subject, description=" ".join(f"w{chr(97 + n % 26)}{n}" for n in range(999)))
         for each in (subject, loud):
@@ -104,14 +104,14 @@ def check_features_are_bounded_and_ordered(kind: ModelKind) -> None:
             assert all(-1.0 <= figure <= 1.0 for figure in features.dense)
 
 
-def check_features_may_appear_and_vanish(kind: ModelKind) -> None:
+def check_features_may_appear_and_vanish(kind: ModelKind[Subject]) -> None:
     model = taught(kind)
     for rows in ((), (1,), tuple(range(ROWS_MAX)), (), (65_535,)):
         model.learn(Features(rows), {"team": "web"})
         assert {each.head for each in model.score(Features(rows))} >= {"team"}
 
 
-def check_score_changes_nothing(kind: ModelKind) -> None:
+def check_score_changes_nothing(kind: ModelKind[Subject]) -> None:
     model = taught(kind)
     before = digest(model)
     for subject, _ in subjects(50, seed=9):
@@ -121,12 +121,12 @@ def check_score_changes_nothing(kind: ModelKind) -> None:
     assert digest(model) == before
 
 
-def check_same_outcomes_make_the_same_bytes(kind: ModelKind) -> None:
+def check_same_outcomes_make_the_same_bytes(kind: ModelKind[Subject]) -> None:
     assert digest(taught(kind)) == digest(taught(kind))
     assert digest(taught(kind)) != digest(taught(kind, seed=8))
 
 
-def check_restored_is_the_original(kind: ModelKind) -> None:
+def check_restored_is_the_original(kind: ModelKind[Subject]) -> None:
     model = taught(kind, 2_300)
     restored = kind.restore(*model.snapshot("battery", 5))
     assert digest(restored) == digest(model)
@@ -141,7 +141,7 @@ def check_restored_is_the_original(kind: ModelKind) -> None:
     assert digest(restored) == digest(model)
 
 
-def check_broken_snapshot_is_refused(kind: ModelKind) -> None:
+def check_broken_snapshot_is_refused(kind: ModelKind[Subject]) -> None:
     head, chunks = taught(kind).snapshot("battery", 5)
     spoilt = bytes([chunks[0][0] ^ 1]) + chunks[0][1:]
     for reason, bad_head, bad_chunks in (
@@ -156,7 +156,7 @@ def check_broken_snapshot_is_refused(kind: ModelKind) -> None:
         assert caught.value.reason == reason
 
 
-def check_no_number_breaks_it(kind: ModelKind) -> None:
+def check_no_number_breaks_it(kind: ModelKind[Subject]) -> None:
     model = taught(kind)
     for wrong in (math.nan, math.inf, -math.inf, 1e308, -1e308, 0.0):
         subject = Subject(name="x", value=wrong, threshold=wrong)
@@ -176,13 +176,13 @@ def check_no_number_breaks_it(kind: ModelKind) -> None:
     assert model.score(features)
 
 
-def check_foreign_rows_are_passed_over(kind: ModelKind) -> None:
+def check_foreign_rows_are_passed_over(kind: ModelKind[Subject]) -> None:
     model = taught(kind)
     model.learn(Features((-1, 3, 2**40)), {"team": "web"})
     assert model.score(Features((-1, 3, 2**40))) == model.score(Features((3,)))
 
 
-def check_a_flood_of_tokens_is_bounded(kind: ModelKind) -> None:
+def check_a_flood_of_tokens_is_bounded(kind: ModelKind[Subject]) -> None:
     """As of 10^9 distinct tokens: the size follows the table, not the tokens."""
     model = kind.fresh()
     for number in range(800):
@@ -197,7 +197,7 @@ def _word(number: int) -> str:
     return "".join(chr(97 + (number * 2_654_435_761 >> 5 * n) % 26) for n in range(6))
 
 
-def check_labels_never_seen_and_senseless(kind: ModelKind) -> None:
+def check_labels_never_seen_and_senseless(kind: ModelKind[Subject]) -> None:
     model = taught(kind)
     before = digest(model)
     features = kind.features(Subject(name="x"))
@@ -213,7 +213,7 @@ def check_labels_never_seen_and_senseless(kind: ModelKind) -> None:
     assert model.snapshot("battery", 0)[0].size_bytes < 2**20
 
 
-def check_contradicting_labels_make_it_unsure(kind: ModelKind) -> None:
+def check_contradicting_labels_make_it_unsure(kind: ModelKind[Subject]) -> None:
     model = kind.fresh()
     features = kind.features(Subject(name="x", service="web"))
     rng, found = random.Random(3), list[Belief]()
@@ -226,7 +226,7 @@ def check_contradicting_labels_make_it_unsure(kind: ModelKind) -> None:
     assert {label for each in last for label in each.candidates} == set(LABELS_CONTRADICTING)
 
 
-def check_evidence_names_what_spoke_for_the_label(kind: ModelKind) -> None:
+def check_evidence_names_what_spoke_for_the_label(kind: ModelKind[Subject]) -> None:
     model = taught(kind, 600)
     subject = subjects(1)[0][0]
     features = kind.features(subject)
@@ -238,6 +238,6 @@ def check_evidence_names_what_spoke_for_the_label(kind: ModelKind) -> None:
     assert all(each.evidence == () for each in model.score(features))
 
 
-CHECKS: Final[tuple[Callable[[ModelKind], None], ...]] = tuple(
+CHECKS: Final[tuple[Callable[[ModelKind[Subject]], None], ...]] = tuple(
     check for name, check in sorted(globals().items()) if name.startswith("check_")
 )

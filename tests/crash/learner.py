@@ -16,7 +16,7 @@ from typing import Final
 from pipeline.app.learning import Learned, load
 from pipeline.codec import TOPIC_VALUES, encode
 from pipeline.domain.model import Subject
-from pipeline.domain.outcome import ModelRecord, Outcome
+from pipeline.domain.outcome import INCIDENTS, ModelRecord, Outcome
 from pipeline.domain.store import Output
 from pipeline.engine import Agent
 from pipeline.hosts.embedded.database import connect
@@ -42,13 +42,14 @@ def outcome(learned: Learned, number: int) -> Outcome:
         tier=dice.randint(1, 3),
         at_ms=number * 60_000,
     )
-    features = learned.features(subject)
+    kind = learned.kinds[INCIDENTS]
+    features = kind.features(subject)
     return Outcome(
         model=MODEL,
         incident_id=f"s.{number}",
         tenant="default",
         version="rules",
-        features_version=learned.features_version,
+        features_version=kind.features_version,
         rows=features.rows,
         dense=features.dense,
         labels={"team": service[:3], "noise": dice.choice(("yes", "no", "no"))},

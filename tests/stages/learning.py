@@ -14,7 +14,17 @@ from zlib import crc32
 
 import msgspec
 
-from pipeline.domain.model import Belief, Features, Model, Quality, Snapshot, SnapshotError, Subject
+from pipeline.domain.model import (
+    HEADS,
+    Belief,
+    Features,
+    Model,
+    Quality,
+    Snapshot,
+    SnapshotError,
+    Subject,
+)
+from pipeline.domain.outcome import INCIDENTS
 
 VERSION = 1
 CHUNK = 200
@@ -90,9 +100,9 @@ class CountingKind:
 
     kind = "counting"
     features_version = VERSION
+    heads = HEADS
 
-    def __init__(self, *, is_loaded: bool = True) -> None:
-        self.is_loaded = is_loaded
+    def __init__(self) -> None:
         self.made = 0
 
     def features(self, subject: Subject) -> Features:
@@ -113,3 +123,11 @@ class CountingKind:
             raise SnapshotError("checksum", "the chunks are not those of the snapshot")
         count, counts = msgspec.msgpack.decode(whole)
         return Counting(dict(counts), count)
+
+
+class Counted:
+    """An installation that learns of incidents by counting."""
+
+    def __init__(self, kind: CountingKind | None = None, *, is_loaded: bool = True) -> None:
+        self.kinds = {INCIDENTS: kind or CountingKind()}
+        self.is_loaded = is_loaded

@@ -55,7 +55,7 @@ from pipeline.domain.catalog import Change, ChangeEntry, Service
 from pipeline.domain.command import Command
 from pipeline.domain.incident import Incident
 from pipeline.domain.notification import Notification
-from pipeline.domain.outcome import MODEL_PREFIX, Outcome
+from pipeline.domain.outcome import INCIDENTS, Outcome
 from pipeline.domain.secret import Secret
 from pipeline.domain.silence import Silence
 from pipeline.domain.sink import Delivered, Refused, Retry
@@ -234,7 +234,7 @@ class Play:
 
     def do_order(self, word: str) -> None:
         """Order something of the default tenant's model."""
-        model = f"{MODEL_PREFIX}@default"
+        model = f"{INCIDENTS}@default"
         order = Outcome(
             model=model, incident_id="", tenant="default", version="", order=word, author="ann"
         )

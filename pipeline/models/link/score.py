@@ -11,10 +11,10 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from pipeline.models.foresight.logistic import Logistic
 from pipeline.models.link.pair import ROWS, VERSION, Pair, features
 from pipeline.models.link.together import Together
 from pipeline.models.snapshot.state import read_state
+from pipeline.models.yesno.logistic import Logistic
 
 FORMAT: Final = 1
 OUTCOMES_MIN: Final = 500

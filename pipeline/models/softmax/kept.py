@@ -8,7 +8,7 @@ from typing import Final, get_args
 import msgspec
 import numpy as np
 
-from pipeline.domain.model import Features, Snapshot, SnapshotError, Subject
+from pipeline.domain.model import HEADS, Features, Snapshot, SnapshotError, Subject
 from pipeline.models.drift.policy import Policy
 from pipeline.models.drift.watch import Watch
 from pipeline.models.features.build import VERSION, Builder
@@ -95,6 +95,7 @@ class SoftmaxKind:
 
     kind = KIND
     features_version = VERSION
+    heads = HEADS
 
     def __init__(self, on_drift: Policy = "warn") -> None:
         self._on_drift: Policy = on_drift

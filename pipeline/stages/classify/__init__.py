@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from pipeline.domain.sharing import Models
 from pipeline.domain.wiring import Wiring
-from pipeline.stages.classify.config import Models
 from pipeline.stages.classify.stage import ClassifyStage
 
 

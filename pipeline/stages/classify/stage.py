@@ -10,16 +10,17 @@ from pipeline.domain.ids import scope_of
 from pipeline.domain.incident import Classification, Incident
 from pipeline.domain.model import HEADS
 from pipeline.domain.notification import Receipt
+from pipeline.domain.outcome import INCIDENTS as OF_INCIDENTS
 from pipeline.domain.outcome import Outcome
+from pipeline.domain.scorers import Scorers, Taken
+from pipeline.domain.sharing import Models
 from pipeline.domain.stage import INCIDENTS, Context, TableSpec, Update
 from pipeline.domain.stakes import REAL
 from pipeline.domain.wiring import Learning
 from pipeline.stages.classify import reasons
-from pipeline.stages.classify.config import Models
 from pipeline.stages.classify.decide import RULES, decide, labels_of, quiet_chance, said
 from pipeline.stages.classify.known import Known, Surroundings
 from pipeline.stages.classify.rules import CHANGE_MS, judge
-from pipeline.stages.classify.scorers import Scorers, Taken
 from pipeline.stages.classify.tables import DECIDED, DecidedRow, packed, unpacked
 from pipeline.stages.classify.turned_out import TurnedOut, turned_out, verdict
 
@@ -42,7 +43,7 @@ class ClassifyStage:
 
     def __init__(self, models: Models, learning: Learning | None, risk: float = 0.0) -> None:
         self._models = models
-        self._learning = learning
+        self._kind = None if learning is None else learning.kinds.get(OF_INCIDENTS)
         self._scorers = Scorers(learning, risk)
         self._around = Surroundings()
 
@@ -53,14 +54,14 @@ class ClassifyStage:
             return
         incident = event.incident
         row = ctx.table(DECIDED).get(incident.incident_id)
-        if row is not None and self._learning is not None and row.rows:
+        if row is not None and self._kind is not None and row.rows:
             row = self._learn(event, row, ctx)
         if not incident.is_open:
             if row is not None:
                 ctx.wake_at(incident.incident_id, ctx.now_ms + FORGET_MS)
             ctx.forward(event)
             return
-        model = self._models.name(incident.tenant)
+        model = self._models.name(OF_INCIDENTS, incident.tenant)
         taken = self._scorers.take(model, ctx.lookup(MODELS))
         known = self._around.look(event, ctx)
         seen = _seen(known, taken)
@@ -99,7 +100,7 @@ class ClassifyStage:
     ) -> Classification:
         incident = known.incident
         by_rules = judge(known)
-        features = None if self._learning is None else self._learning.features(known.subject())
+        features = None if self._kind is None else self._kind.features(known.subject())
         scorer = taken.scorer
         beliefs = (
             () if scorer is None or features is None else scorer.score(features, is_explained=True)
@@ -119,7 +120,7 @@ class ClassifyStage:
                 seen=seen,
                 model=model,
                 version=made.version,
-                features_version=self._learning.features_version if self._learning else 0,
+                features_version=self._kind.features_version if self._kind else 0,
                 rows=rows,
                 dense=dense,
                 labels=labels,

@@ -8,13 +8,14 @@ the outcomes after it. So what is in memory never decides anything: only how lon
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from msgspec import Struct
 
-from pipeline.domain.model import Model, SnapshotError
+from pipeline.domain.model import Model, ModelKind, SnapshotError
+from pipeline.domain.outcome import word_of
 from pipeline.domain.stage import Context, Table
-from pipeline.domain.wiring import Learning
 from pipeline.stages.fit import reasons
 from pipeline.stages.fit.tables import (
     CHUNKS,
@@ -44,8 +45,8 @@ class Standing(Struct):
 class Memory:
     """The models of one task."""
 
-    def __init__(self, learning: Learning) -> None:
-        self._learning = learning
+    def __init__(self, kinds: Mapping[str, ModelKind[Any]]) -> None:
+        self._kinds = kinds
         self._standing: dict[str, Standing] = {}
 
     def catch_up(self, name: str, row: ModelRow, ctx: Context, learn_max: int) -> Model:
@@ -74,20 +75,21 @@ class Memory:
         return row.count - min(standing.count, row.count)
 
     def _made(self, name: str, row: ModelRow, chunks: Table[ChunkRow], ctx: Context) -> Standing:
+        kind = self._kinds[word_of(name)]
         if not row.heads:
-            return Standing(self._learning.fresh(), 0, b"", row.era)
+            return Standing(kind.fresh(), 0, b"", row.era)
         head = row.heads[0]
         bodies = []
         for index in range(head.chunks_count):
             chunk = chunks.get(kept_chunk_key(name, row.slot, index))
             bodies.append(b"" if chunk is None else chunk.body)
         try:
-            model = self._learning.restore(head, bodies)
+            model = kind.restore(head, bodies)
         except SnapshotError as error:
             # Another version of the algorithm or of the features: what was learned before does
             # not fit, and what came after the snapshot begins the new model.
             ctx.reason(reasons.BEGUN_ANEW, model=name, because=error.reason)
-            model = self._learning.fresh()
+            model = kind.fresh()
         return Standing(model, row.saved, b"", row.era)
 
 

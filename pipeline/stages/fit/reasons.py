@@ -11,6 +11,9 @@ PUBLISHED: Final = Reason("fit.published", "{model} {version}: {learned} outcome
 OTHER_FEATURES: Final = Reason(
     "fit.other_features", "an outcome of other features was passed over", is_audited=False
 )
+OTHER_KIND: Final = Reason(
+    "fit.other_kind", "an outcome of a kind of model that is not learned here", is_audited=False
+)
 MALFORMED: Final = Reason(
     "fit.malformed", "an outcome that no stage of ours makes", is_audited=False
 )

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from pipeline.domain.model import HEADS, LABEL_CHARS_MAX, ROWS_MAX
-from pipeline.domain.outcome import SHADOW, Outcome, shadow_of
+from pipeline.domain.model import LABEL_CHARS_MAX, ROWS_MAX
+from pipeline.domain.outcome import SHADOW, Outcome, shadow_of, word_of
 from pipeline.domain.stage import Context, TableSpec
 from pipeline.domain.stakes import QUIET, REAL, Stakes, counted
 from pipeline.domain.wiring import Learning
@@ -70,7 +70,7 @@ class FitStage:
         self._learning = learning
         self._first = first
         self._every_count = min(every_count, RING)
-        memory = None if learning is None else Memory(learning)
+        memory = None if learning is None else Memory(learning.kinds)
         self._memory = memory
         self._orders = None if memory is None else Orders(memory, first, NAMES_MAX)
 
@@ -80,18 +80,22 @@ class FitStage:
         if event.order and self._orders is not None:
             self._orders.obey(event, ctx)
             return
-        labels = {
-            head: label
-            for head, label in event.labels.items()
-            if head in HEADS and 0 < len(label) <= LABEL_CHARS_MAX
-        }
-        if learning is None or memory is None or not labels or not event.rows:
-            ctx.reason(reasons.EMPTY)
-            return
         if not _is_well_formed(event):
             ctx.reason(reasons.MALFORMED)
             return
-        if event.features_version != learning.features_version:
+        kind = None if learning is None else learning.kinds.get(word_of(event.model))
+        if learning is None or memory is None or kind is None:
+            ctx.reason(reasons.OTHER_KIND)
+            return
+        labels = {
+            head: label
+            for head, label in event.labels.items()
+            if head in kind.heads and 0 < len(label) <= LABEL_CHARS_MAX
+        }
+        if not labels or not event.rows:
+            ctx.reason(reasons.EMPTY)
+            return
+        if event.features_version != kind.features_version:
             ctx.reason(reasons.OTHER_FEATURES)
             return
         event = replace(event, labels=labels)

@@ -19,7 +19,7 @@ from pipeline.stages.send.tables import ReceiverState
 from tests.app.upkeep.world import World
 from tests.chain import Chain
 from tests.stages.fit.test_fit import MODEL, outcome
-from tests.stages.learning import CountingKind
+from tests.stages.learning import Counted
 
 
 def test_a_page_is_counted_on_its_whole_way() -> None:
@@ -52,7 +52,7 @@ def test_what_could_not_be_processed_is_counted_by_its_reason() -> None:
 def test_how_good_a_model_is_shows_when_it_was_published() -> None:
     metrics = Metrics()
     measures = Measures(metrics)
-    at = Chain([FitStage(CountingKind(), first=3)])
+    at = Chain([FitStage(Counted(), first=3)])
     labels = {"model": MODEL, "head": "noise"}
     for number in range(3):
         assert metrics.value("model_outcomes", labels) == 0

@@ -14,8 +14,8 @@ from unittest.mock import patch
 
 from msgspec import Struct
 
-from pipeline.models.foresight.logistic import Logistic
 from pipeline.models.foresight.predict import STEP_MS, Foresight
+from pipeline.models.yesno.logistic import Logistic
 from tests.bench.learning import precursors
 from tests.bench.learning.foreseen import (
     Openings,

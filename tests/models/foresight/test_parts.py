@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.models.foresight.logistic import Logistic
 from pipeline.models.foresight.service import (
     RULES_MAX,
     SPANS_MS,
@@ -17,6 +16,7 @@ from pipeline.models.foresight.service import (
     opened,
 )
 from pipeline.models.foresight.signals import HASHED_FROM, MARK, ROWS, Lately, signals
+from pipeline.models.yesno.logistic import Logistic
 
 MINUTE_MS = 60_000
 

@@ -13,14 +13,14 @@ from pipeline.domain.incident import Incident, Note
 from pipeline.domain.model import Features
 from pipeline.domain.notification import Receipt
 from pipeline.domain.outcome import ModelRecord, Outcome, chunk_key
+from pipeline.domain.sharing import Models
 from pipeline.domain.stage import INCIDENTS, Update, Wake
-from pipeline.stages.classify.config import Models
 from pipeline.stages.classify.stage import FORGET_MS, ClassifyStage
 from pipeline.stages.classify.tables import DECIDED
 from tests.chain import START_MS, Chain
 from tests.checks.stage import Inlet
 from tests.stages.classify.given import ID, SCOPE, incident, told
-from tests.stages.learning import Counting, CountingKind
+from tests.stages.learning import Counted, Counting, CountingKind
 
 MODEL = "incidents@default"
 WAKE = Wake(stage="correlate", key="k", at_ms=START_MS)
@@ -36,7 +36,7 @@ class World:
     def __init__(self, kind: CountingKind | None = None, models: Models | None = None) -> None:
         self.kind = kind or CountingKind()
         self.events: list[Any] = []
-        self.stage = ClassifyStage(models or Models(), self.kind)
+        self.stage = ClassifyStage(models or Models(), Counted(self.kind))
         lookups: dict[str, Any] = {"services": SERVICES, "changes": {}, "models": {}}
         self.chain = Chain([Inlet(self.events), self.stage], lookups=lookups)
 
@@ -265,12 +265,12 @@ def test_without_learning_the_rules_decide_and_nothing_is_told() -> None:
     ],
 )
 def test_tenants_share_a_model_only_where_each_says_so(tenant: str, name: str) -> None:
-    assert Models(share={"a": "eu", "b": "eu"}).name(tenant) == name
+    assert Models(share={"a": "eu", "b": "eu"}).name("incidents", tenant) == name
 
 
 def test_no_tenant_makes_a_key_that_is_anothers() -> None:
     odd = ["a/0/1", "", "é", "x" * 500, "~" + "0" * 16, "a b"]
-    names = [Models().name(tenant) for tenant in odd]
+    names = [Models().name("links", tenant) for tenant in odd]
     assert len(set(names)) == len(names)
     assert all("/" not in name and len(name) < 120 for name in names)
     with pytest.raises(ValueError, match="share"):

@@ -13,7 +13,7 @@ from pipeline.domain.outcome import HEAD, ModelRecord, Outcome
 from pipeline.stages.fit.stage import EVERY_MS, NAMES_MAX, FitStage
 from pipeline.stages.fit.tables import CHUNKS, LEARNED, MODELS
 from tests.chain import Chain
-from tests.stages.learning import VERSION, CountingKind
+from tests.stages.learning import VERSION, Counted, CountingKind
 
 MODEL = "incidents@default"
 
@@ -32,8 +32,8 @@ def outcome(number: int, **given: Any) -> Outcome:
     return Outcome(**{**fields, **given})
 
 
-def chain(first: int = 10, every: int = 25, kind: CountingKind | None = None) -> Chain:
-    return Chain([FitStage(kind or CountingKind(), first=first, every_count=every)])
+def chain(first: int = 10, every: int = 25, learning: Counted | None = None) -> Chain:
+    return Chain([FitStage(learning or Counted(), first=first, every_count=every)])
 
 
 def feed(at: Chain, numbers: Sequence[int], **given: Any) -> None:
@@ -86,7 +86,7 @@ def test_the_tables_alone_restore_the_model() -> None:
     feed(whole, range(80))
     for number in range(80):
         feed(cut, [number])
-        cut.restart(FitStage(CountingKind(), first=10, every_count=25))
+        cut.restart(FitStage(Counted(), first=10, every_count=25))
     assert published(cut) == published(whole)
     for spec in (MODELS, LEARNED, CHUNKS):
         assert cut.table(spec) == whole.table(spec)
@@ -103,7 +103,7 @@ def test_crashes_before_and_after_the_commit_leave_what_an_uninterrupted_run_lea
             cut.task.run([cut.record("outcomes", MODEL, outcome(n)) for n in numbers], cut.now_ms)
             how = dice.random()
             if how < 0.5:
-                cut.restart(FitStage(CountingKind(), first=10, every_count=25))
+                cut.restart(FitStage(Counted(), first=10, every_count=25))
             else:
                 cut.task.rollback()
             continue
@@ -126,7 +126,7 @@ def test_a_model_in_memory_that_learned_what_was_taken_back_is_made_anew() -> No
 
 
 def test_until_river_is_there_outcomes_gather_and_the_snapshot_is_the_same() -> None:
-    eager, late = chain(), chain(kind=CountingKind(is_loaded=False))
+    eager, late = chain(), chain(learning=Counted(is_loaded=False))
     for each in (eager, late):
         feed(each, range(60))
     assert published(late) == published(eager)
@@ -162,21 +162,29 @@ def test_what_no_stage_of_ours_makes_is_passed_over() -> None:
 def test_without_learning_every_outcome_is_passed_over() -> None:
     at = Chain([FitStage(None)])
     feed(at, range(3))
-    assert at.reasons == {"fit.empty": 3}
+    assert at.reasons == {"fit.other_kind": 3}
+
+
+def test_an_outcome_of_a_kind_that_is_not_learned_here_is_passed_over() -> None:
+    at = chain()
+    for name in ("links@default", "incident@default", "default"):
+        feed(at, [1], model=name)
+    feed(at, [1], model="incidents+pool")
+    assert at.reasons == {"fit.other_kind": 3, "fit.taken_in": 1}
 
 
 def test_there_is_a_limit_to_models() -> None:
     at = chain()
     for number in range(NAMES_MAX + 2):
-        at.send("outcomes", f"m{number}", outcome(1, model=f"m{number}"))
+        at.send("outcomes", f"m{number}", outcome(1, model=f"incidents@m{number}"))
     assert len(at.table(MODELS)) == NAMES_MAX
     assert at.reasons["fit.too_many"] == 2
 
 
 def test_models_beyond_those_in_memory_are_made_anew_and_are_right() -> None:
     kind = CountingKind()
-    at = Chain([FitStage(kind, first=1, every_count=2)])
-    names = [f"m{number}" for number in range(12)]
+    at = Chain([FitStage(Counted(kind), first=1, every_count=2)])
+    names = [f"incidents@m{number}" for number in range(12)]
     for number in range(6):
         at.run([at.record("outcomes", n, outcome(number, model=n)) for n in names])
     assert kind.made > 0
@@ -195,7 +203,7 @@ def test_a_snapshot_of_other_features_begins_a_new_model() -> None:
         return CountingKind.restore(newer, replace(head, features_version=99), chunks)
 
     newer.restore = refuse  # type: ignore[method-assign]
-    at.restart(FitStage(newer, first=10, every_count=25))
+    at.restart(FitStage(Counted(newer), first=10, every_count=25))
     feed(at, range(12, 40), features_version=VERSION + 1)
     assert at.reasons["fit.begun_anew"] == 1
     assert published(at)[-1].learned_count == 25

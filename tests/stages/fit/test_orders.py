@@ -13,7 +13,7 @@ from pipeline.stages.fit.stage import EVERY_MS, FitStage
 from pipeline.stages.fit.tables import CHUNKS, LEARNED, MODELS
 from tests.chain import Chain
 from tests.stages.fit.test_fit import MODEL, chain, feed, outcome
-from tests.stages.learning import Counting, CountingKind
+from tests.stages.learning import Counted, Counting, CountingKind
 
 SHADOW = shadow_of(MODEL)
 
@@ -165,7 +165,7 @@ def test_orders_and_crashes_leave_what_an_uninterrupted_run_leaves() -> None:
                 at.send("outcomes", MODEL, order(words[number]))
             at.send("outcomes", MODEL, outcome(number))
             if is_crashing and dice.random() < 0.3:
-                at.restart(FitStage(CountingKind(), first=10, every_count=25))
+                at.restart(FitStage(Counted(), first=10, every_count=25))
         tables = tuple(sorted(at.table(table).items()) for table in (MODELS, LEARNED, CHUNKS))
         return tables, at.outputs("models")
 

@@ -8,7 +8,6 @@ from typing import Final
 from msgspec import Struct, field
 
 from pipeline.domain.ids import digest64
-from pipeline.domain.outcome import MODEL_PREFIX
 
 POOL_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}"
 """What a name in a model's name may be; another tenant's is hashed, as keys on `models` have
@@ -33,10 +32,10 @@ class Models(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                     "dots and dashes, at most 100"
                 )
 
-    def name(self, tenant: str) -> str:
-        """The model of a tenant's incidents."""
+    def name(self, word: str, tenant: str) -> str:
+        """The model of a tenant of the kind that `word` says, as domain.outcome has it."""
         pool = self.share.get(tenant)
         if pool is not None:
-            return f"{MODEL_PREFIX}+{pool}"
+            return f"{word}+{pool}"
         plain = tenant if _PLAIN.fullmatch(tenant) else f"~{digest64(tenant)}"
-        return f"{MODEL_PREFIX}@{plain}"
+        return f"{word}@{plain}"

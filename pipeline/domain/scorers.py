@@ -1,14 +1,17 @@
-"""Scorers: the models that judge, made of the snapshots on `models`, each taken only whole."""
+"""Scorers: the models that judge, made of the snapshots on `models`, each taken only whole.
+
+A stage keeps one and asks it for the scorer of a model, of whatever kind that is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from msgspec import Struct
 
-from pipeline.domain.model import Scorer, Snapshot, SnapshotError
-from pipeline.domain.outcome import SLOTS, ModelRecord, chunk_key
+from pipeline.domain.model import ModelKind, Scorer, Snapshot, SnapshotError
+from pipeline.domain.outcome import SLOTS, ModelRecord, chunk_key, word_of
 from pipeline.domain.stakes import threshold
 from pipeline.domain.wiring import Learning
 
@@ -33,7 +36,7 @@ _NOTHING: Final = Taken(None)
 
 
 class Scorers:
-    """The scorers of one task. What they answer follows from the global and `risk` alone: of the
+    """The scorers of one stage. What they answer follows from the global and `risk` alone: of the
     incidents that need somebody, the share that may be held back.
     """
 
@@ -45,26 +48,29 @@ class Scorers:
     def take(self, model: str, records: Mapping[str, ModelRecord]) -> Taken:
         """The scorer of a model by its last snapshot; where that is broken, by the one before."""
         record = records.get(model)
-        if record is None or self._learning is None:
+        if record is None:
             return _NOTHING
         known = self._taken.get(model)
         if known is not None and known.record is record:
             return known
+        kind = None if self._learning is None else self._learning.kinds.get(word_of(model))
+        if kind is None:
+            return _NOTHING
         self._taken.pop(model, None)
         if len(self._taken) >= SCORERS_MAX:
             del self._taken[next(iter(self._taken))]
-        taken = self._taken[model] = _taken(self._learning, record, records, self._risk)
+        taken = self._taken[model] = _taken(kind, record, records, self._risk)
         return taken
 
 
 def _taken(
-    learning: Learning, record: ModelRecord, records: Mapping[str, ModelRecord], risk: float
+    kind: ModelKind[Any], record: ModelRecord, records: Mapping[str, ModelRecord], risk: float
 ) -> Taken:
     troubles = []
     for age, head in enumerate(record.heads[:SLOTS]):
         slot = (record.slot + age) % SLOTS
         try:
-            scorer = learning.restore(head, _chunks(head, record.model, slot, records))
+            scorer = kind.restore(head, _chunks(head, record.model, slot, records))
         except SnapshotError as error:
             troubles.append(f"the snapshot {head.version} cannot be taken: {error.reason}")
         else:
