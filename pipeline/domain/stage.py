@@ -103,7 +103,9 @@ class Context(Protocol):
         ...
 
     def lookup(self, name: str) -> Mapping[str, Any]:
-        """A global by the name of its topic: read-only, the same for the whole epoch."""
+        """A global by the name of its topic: read-only, the same for the whole epoch. It is the
+        same object as long as nothing in it has changed, and another one after that.
+        """
         ...
 
     def forward(self, event: Event) -> None:

@@ -16,13 +16,16 @@ from pipeline.domain.stage import Event
 class Globals:
     """The latest value per key of each global topic. `versions` are their next offsets.
 
-    A host applies records only between epochs; stages get read-only views.
+    A host applies records only between epochs; stages get read-only views. A change makes a new
+    view, so that who derives something from a global sees by its identity whether that still holds.
     """
 
     def __init__(self, types: Mapping[str, type[Event]]) -> None:
         self._types = types
         self._values: dict[str, dict[str, Any]] = {name: {} for name in types}
-        self._views = {name: MappingProxyType(rows) for name, rows in self._values.items()}
+        self._views: dict[str, Mapping[str, Any]] = {}
+        for name in types:
+            self._changed(name)
         self.versions: dict[str, int] = dict.fromkeys(types, 0)
 
     def apply(self, record: Record) -> bool:
@@ -35,11 +38,12 @@ class Globals:
         self.versions[record.topic] = record.offset + 1
         if record.value is None:
             rows.pop(record.key, None)
-            return True
-        try:
-            rows[record.key] = record.event or decode(self._types[record.topic], record.value)
-        except DecodeError:
-            return False
+        else:
+            try:
+                rows[record.key] = record.event or decode(self._types[record.topic], record.value)
+            except DecodeError:
+                return False
+        self._changed(record.topic)
         return True
 
     def view(self, name: str) -> Mapping[str, Any]:
@@ -47,3 +51,6 @@ class Globals:
         if name not in self._views:
             raise UsageError(f"{name!r} is no global: declare it in looks_up")
         return self._views[name]
+
+    def _changed(self, name: str) -> None:
+        self._views[name] = MappingProxyType(self._values[name])

@@ -85,7 +85,7 @@ class Surroundings:
     """The catalog turned round: who needs a service. Made anew when the catalog has changed."""
 
     def __init__(self) -> None:
-        self._catalog: tuple[Service, ...] = ()
+        self._catalog: Mapping[str, Service] | None = None
         self._dependents: dict[str, int] = {}
         self.teams: frozenset[str] = frozenset()
 
@@ -110,16 +110,15 @@ class Surroundings:
         )
 
     def refresh(self, services: Mapping[str, Service]) -> None:
-        """Take over the catalog as it is now."""
-        catalog = tuple(services.values())
-        if catalog == self._catalog:
+        """Take over the catalog as it is now, where it is another one than before."""
+        if services is self._catalog:
             return
-        self._catalog = catalog
+        self._catalog = services
         self._dependents = {}
-        for service in catalog:
+        for service in services.values():
             for needed in dict.fromkeys(service.dependencies):
                 self._dependents[needed] = self._dependents.get(needed, 0) + 1
-        self.teams = frozenset(service.team for service in catalog if service.team)
+        self.teams = frozenset(service.team for service in services.values() if service.team)
 
 
 def _change_age_ms(change: Any, now_ms: int) -> int:
