@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from pipeline.domain.model import HEADS, YES, Features, Model, ModelKind, Snapshot, Subject
-from pipeline.domain.outcome import INCIDENTS
+from pipeline.domain.outcome import INCIDENTS, LINKS
 from pipeline.models.features.build import VERSION, Builder
+from pipeline.models.link.kind import KIND as LINKS_KIND
 
 if TYPE_CHECKING:
     from pipeline.models.softmax.kept import SoftmaxKind
@@ -57,7 +58,7 @@ class Learned:
     """
 
     def __init__(self) -> None:
-        self.kinds: Mapping[str, ModelKind[Any]] = {INCIDENTS: OfIncidents()}
+        self.kinds: Mapping[str, ModelKind[Any]] = {INCIDENTS: OfIncidents(), LINKS: LINKS_KIND}
 
     @property
     def is_loaded(self) -> bool:

@@ -32,6 +32,9 @@ from pipeline.models.yesno.logistic import Logistic
 
 EVEN: Final = 0.5
 
+FIGURE_MAX: Final = 100.0
+"""A figure beyond this counts as this, on either side: its square must stay a number."""
+
 
 class Shape(Struct, frozen=True, kw_only=True):
     """What one kind of such models is.
@@ -185,7 +188,10 @@ class YesNo:
         """Rows and values, the figures first; what is no number counts nothing."""
         first = len(self._shape.figures)
         figures = features.dense[:first]
-        values = [each if math.isfinite(each) else 0.0 for each in figures]
+        values = [
+            min(FIGURE_MAX, max(-FIGURE_MAX, each)) if math.isfinite(each) else 0.0
+            for each in figures
+        ]
         marked = [row for row in features.rows if first <= row < self._shape.rows_count]
         rows = [*range(len(values)), *marked]
         return rows, [*values, *[self._shape.mark] * len(marked)]

@@ -12,7 +12,8 @@ import sys
 from time import process_time
 from typing import Final
 
-from pipeline.models.link.score import Links
+from pipeline.models.link.kind import KIND
+from pipeline.models.yesno.model import YesNo
 from pipeline.simulate.stream import CHECK_SEED, SEED, Stream, make
 from tests.bench.clusters import Agreement
 from tests.bench.correlation import SECTIONS, measure, second_half
@@ -38,16 +39,16 @@ def print_table(seed: int) -> tuple[float, float]:
     _print_row("dependency rule, on the same stand", rule, "", f"{cost_us:.0f}")
     found = rule
     for share in SHARES:
-        links = Links()
+        links = KIND.fresh()
         figures, cost_us = stood(stream, links, share)
         name = f"learned link, feedback on {share:.0%}"
         if share == REVIEWED_SHARE:
             found, name = figures, f"**{name}**"
-        _print_row(name, figures, f"{links.outcomes_count:,}", f"{cost_us:.0f}")
+        _print_row(name, figures, f"{links.learned_count:,}", f"{cost_us:.0f}")
     return found.pairwise_f1 - stage.pairwise_f1, found.pairwise_f1 - rule.pairwise_f1
 
 
-def stood(stream: Stream, links: Links | None, share: float) -> tuple[Agreement, float]:
+def stood(stream: Stream, links: YesNo | None, share: float) -> tuple[Agreement, float]:
     """What one pass reaches, and µs of CPU per alert."""
     begun = process_time()
     numbers = Stand(stream, links, share).run(stream.alerts)

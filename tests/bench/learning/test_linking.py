@@ -4,7 +4,7 @@ import pytest
 
 from pipeline.domain.alert import Alert
 from pipeline.domain.catalog import Service
-from pipeline.models.link.score import Links
+from pipeline.models.link.kind import KIND
 from pipeline.simulate.stream import Labelled, Stream
 from tests.bench.learning.linking import LATE_MS, Stand
 
@@ -54,12 +54,12 @@ def test_the_rule(given: tuple[tuple[str, str, int, str], ...], expected: list[i
 
 
 def test_what_people_say_is_learned_an_hour_later() -> None:
-    links = Links()
+    links = KIND.fresh()
     near = (("web", "eu", 0, "one"), ("api", "eu", 9, "one"))
     late_s = LATE_MS // 1000
     early = stream(*near, ("store", "us", late_s + 8, ""))
     Stand(early, links, 1.0).run(early.alerts)
-    assert links.outcomes_count == 0
+    assert links.learned_count == 0
     late = stream(*near, ("store", "us", late_s + 9, ""))
     Stand(late, links, 1.0).run(late.alerts)
-    assert links.outcomes_count == 1
+    assert links.learned_count == 1
