@@ -220,6 +220,8 @@ async def test_an_offset_that_is_gone_opens_the_store_anew(
     async with writing(broker) as writer, standing_by(broker, lambda *_: stores.pop()) as standbys:
         await writer.commit(topic, {("t", "a"): b"1"}, 1)
         await standbys.follow([place])
+        # The store that was opened first is at 99 until the brokers refuse that.
+        await wait_until_async(lambda: not stores, what="it is opened anew")
         await wait_until_async(warm_at(standbys, place, 3), what="it begins again")
         store = await standbys.take(place)
         assert store is not None
