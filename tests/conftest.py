@@ -14,7 +14,7 @@ from tests.kafka import Broker, running_broker
 # examples in every run; the others print a blob that reproduces what they found.
 _NOT_TIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("dev", _NOT_TIMED, max_examples=50, print_blob=True)
-settings.register_profile("ci", _NOT_TIMED, max_examples=200, derandomize=True, database=None)
+settings.register_profile("ci", _NOT_TIMED, max_examples=100, derandomize=True, database=None)
 settings.register_profile("night", _NOT_TIMED, max_examples=20_000, print_blob=True)
 settings.load_profile(
     os.environ.get("TOCSIN_HYPOTHESIS") or ("ci" if os.environ.get("CI") else "dev")
