@@ -32,7 +32,7 @@ REST_S: Final = 60.0
 HELD_S: Final = 45.0
 """A rebalance after the last fault is over within so long."""
 
-HANGING_S: Final = 5.0
+HANGING_S: Final = 15.0
 """So long after the transaction timeout no transaction is open any more."""
 
 
