@@ -18,6 +18,7 @@ from pipeline.domain.raw import RawAlert
 from pipeline.domain.stage import Event
 from pipeline.domain.wiring import Wiring
 from pipeline.engine import Agent
+from pipeline.models.anomaly.kept import RecordDetector
 from pipeline.sinks import canary
 from pipeline.stages.route.config import Route
 from pipeline.stages.send.config import Receiver
@@ -81,6 +82,7 @@ def wiring(
         sinks=registry.sinks(),
         is_dry=slot.startswith(DRY),
         learning=Learned(),
+        detector=RecordDetector(),
     )
 
 

@@ -20,8 +20,8 @@ EVIDENCE_LEFT_OUT: Final = frozenset({"name", "because", "receiver", "path"})
 """Facts that a reason's sentence says already."""
 
 STAGE_STYLE: Final = {
-    "correlate": "cyan", "classify": "yellow", "route": "magenta", "enrich": "blue",
-    "send": "green",
+    "correlate": "cyan", "sense": "bright_cyan", "classify": "yellow", "route": "magenta",
+    "enrich": "blue", "send": "green",
 }  # fmt: skip
 
 
@@ -48,6 +48,7 @@ def incident(
     shown = console()
     _head(shown, whole)
     _alerts(shown, whole)
+    _unusual(shown, whole)
     shown.print("\n[bold]Classification[/]")
     show_classification(shown, whole["classification"])
     _decisions(shown, whole)
@@ -133,6 +134,28 @@ def _alerts(shown: Console, whole: dict[str, Any]) -> None:
     shown.print(table)
     if count > ALERTS_SHOWN:
         shown.print(f"  [dim]… and {count - ALERTS_SHOWN} more; --json lists some of them[/]")
+
+
+def _unusual(shown: Console, whole: dict[str, Any]) -> None:
+    """What its alerts do that they did not before; nothing where there is none."""
+    from pipeline.cli.output import plain_table, safe
+    from pipeline.cli.times import clock, span
+
+    if not whole["unusual"]:
+        return
+    shown.print("\n[bold]Unusual[/]")
+    table = plain_table("at", "what", "is", "expected", "usual")
+    for one in whole["unusual"]:
+        is_rate = one["kind"] == "rate"
+        within = f" alerts in {span(one['window_ms'])}" if is_rate else ""
+        table.add_row(
+            clock(one["at_ms"]),
+            safe(one["series"]),
+            f"[bold]{one['value']:g}[/]{within}",
+            f"{one['expected']:.2g}",
+            f"{one['low']:.2g} to {one['high']:.2g}",
+        )
+    shown.print(table)
 
 
 def _decisions(shown: Console, whole: dict[str, Any]) -> None:

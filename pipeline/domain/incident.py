@@ -1,8 +1,8 @@
 """Incident: a group of alerts with a life (triggered, acknowledged, resolved).
 
 In `decide` the incident travels as a value. Each part of it has one owner: the top level
-belongs to correlate, `classification` to classify, `routing` to route. Parts of later stages are
-added with a default.
+belongs to correlate, `unusual` and `preceded_by` to sense, `classification` to classify,
+`routing` to route. Parts of later stages are added with a default.
 """
 
 from __future__ import annotations
@@ -139,6 +139,50 @@ class Classification(Struct, frozen=True, kw_only=True):
     decided_at_ms: int = 0
 
 
+class Unusual(Struct, frozen=True, kw_only=True):
+    """One series of the incident's alerts that does what it did not before.
+
+    `kind` is RATE (alerts of a rule on a service, per window of `window_ms`) or VALUE (of a metric
+    of a service, as alerts carry it); `series` names it. `value` is the point that began at
+    `at_ms`, `expected` what was usual then, `low` to `high` the usual band around that; `strength`
+    is how far the point goes beyond all that was seen.
+    """
+
+    series: str
+    kind: str
+    at_ms: int
+    value: float
+    expected: float
+    low: float
+    high: float
+    strength: float
+    window_ms: int = 0
+
+
+RATE: Final = "rate"
+VALUE: Final = "value"
+
+UNUSUAL_MAX: Final = 3
+"""An incident shows the strongest so many."""
+
+
+class Preceded(Struct, frozen=True, kw_only=True):
+    """An alarm, as `<rule> on <service>`, that usually comes before `effect`, one of the
+    incident's: by `usual_ms` in the middle, and this time by `before_ms` (-1: it did not come).
+    `strength` is how far that is beyond chance, in standard deviations.
+    """
+
+    cause: str
+    effect: str
+    usual_ms: int
+    strength: float
+    before_ms: int = -1
+
+
+PRECEDED_MAX: Final = 5
+"""An incident names the strongest so many."""
+
+
 class Incident(Struct, frozen=True, kw_only=True):
     """One incident, whole. `incident_id` is `<scope_id>.<n>`; instants are 0 where open.
 
@@ -188,6 +232,8 @@ class Incident(Struct, frozen=True, kw_only=True):
     origin: str = ""
     version: int = 1
     is_test: bool = False
+    unusual: tuple[Unusual, ...] = ()
+    preceded_by: tuple[Preceded, ...] = ()
 
     @property
     def is_open(self) -> bool:

@@ -135,10 +135,13 @@ def label_set_of_incident(incident: Incident) -> dict[str, str]:
     own fields where not "" (service and places are its first alert's); of its listed alerts'
     name and instance what is common to all.
 
-    `status` is firing or resolved; `tenant` and `rule` are there too.
+    `status` is firing or resolved; `tenant` and `rule` are there too; `unusual` is true where
+    it shows something unusual.
     """
     known = _common(incident)
     known["severity"] = incident.severity
+    if incident.unusual:
+        known["unusual"] = "true"
     known["status"] = "firing" if incident.is_open else "resolved"
     if incident.service:
         known["service"] = incident.service

@@ -7,6 +7,7 @@ bytes on every machine.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final, Protocol
 
 from msgspec import Struct
@@ -66,4 +67,10 @@ class SeriesDetector(Protocol):
         is passed over, what is kept by another version or is broken begins anew, and a clock
         that jumps moves the hour of the day, nothing else.
         """
+        ...
+
+    def observe_all(
+        self, kept: KeptSeries | None, points: Iterable[tuple[int, float]]
+    ) -> tuple[KeptSeries, tuple[Reading, ...]]:
+        """Several points (Unix milliseconds, value) in their order, kept once."""
         ...

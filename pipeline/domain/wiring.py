@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from pipeline.domain.model import ModelKind
+from pipeline.domain.series import SeriesDetector
 
 
 class Learning(Protocol):
@@ -44,3 +45,4 @@ class Wiring(Struct, frozen=True, kw_only=True):
     sinks: Mapping[str, Any] = field(default_factory=dict)
     is_dry: bool = False
     learning: Learning | None = None
+    detector: SeriesDetector | None = None

@@ -38,9 +38,16 @@ class RecordDetector:
         self, kept: KeptSeries | None, at_ms: int, value: float
     ) -> tuple[KeptSeries, Reading]:
         """The next point of a series; what can not be read begins anew."""
+        kept, (reading,) = self.observe_all(kept, ((at_ms, value),))
+        return kept, reading
+
+    def observe_all(
+        self, kept: KeptSeries | None, points: Iterable[tuple[int, float]]
+    ) -> tuple[KeptSeries, tuple[Reading, ...]]:
+        """Several points: to unpack and to pack costs twice what one point does."""
         series = self._unpacked(kept)
-        reading = series.observe(at_ms, value)
-        return KeptSeries(self._version, _encode(series.state())), reading
+        readings = tuple(series.observe(at_ms, value) for at_ms, value in points)
+        return KeptSeries(self._version, _encode(series.state())), readings
 
     def _unpacked(self, kept: KeptSeries | None) -> Series:
         series = Series(self._setting)

@@ -6,7 +6,8 @@ import random
 
 import msgspec
 
-from pipeline.domain.rate import KeptRate, counted
+from pipeline.domain.rate import counted
+from pipeline.domain.series import KeptSeries
 from pipeline.models.anomaly.kept import RecordDetector
 
 MINUTE = 60_000
@@ -20,10 +21,11 @@ def alarms(burst_at: int, burst: int) -> list[int]:
         + [burst_at * MINUTE + each for each in range(burst)]
         + [3000 * MINUTE]
     )
-    kept, said = None, []
+    window, kept, said = None, None, []
     for at_ms in instants:
-        kept, readings = counted(detector, kept, at_ms, MINUTE)
-        kept = msgspec.msgpack.decode(msgspec.msgpack.encode(kept), type=KeptRate)
+        window, points = counted(window, at_ms, MINUTE)
+        kept, readings = detector.observe_all(kept, points)
+        kept = msgspec.msgpack.decode(msgspec.msgpack.encode(kept), type=KeptSeries)
         said += [each.at_ms // MINUTE for each in readings if each.is_anomaly]
     return said
 
