@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 import structlog
 
 from pipeline.domain.model import HEADS, YES, Features, Model, ModelKind, Snapshot, Subject
-from pipeline.domain.outcome import INCIDENTS, LINKS
+from pipeline.domain.outcome import FORESIGHT, INCIDENTS, LINKS
 from pipeline.models.features.build import VERSION, Builder
+from pipeline.models.foresight.kind import KIND as FORESIGHT_KIND
 from pipeline.models.link.kind import KIND as LINKS_KIND
 
 if TYPE_CHECKING:
@@ -58,7 +59,11 @@ class Learned:
     """
 
     def __init__(self) -> None:
-        self.kinds: Mapping[str, ModelKind[Any]] = {INCIDENTS: OfIncidents(), LINKS: LINKS_KIND}
+        self.kinds: Mapping[str, ModelKind[Any]] = {
+            INCIDENTS: OfIncidents(),
+            LINKS: LINKS_KIND,
+            FORESIGHT: FORESIGHT_KIND,
+        }
 
     @property
     def is_loaded(self) -> bool:

@@ -1,8 +1,8 @@
 """Incident: a group of alerts with a life (triggered, acknowledged, resolved).
 
 In `decide` the incident travels as a value. Each part of it has one owner: the top level
-belongs to correlate, `unusual` and `preceded_by` to sense, `classification` to classify,
-`routing` to route. Parts of later stages are added with a default.
+belongs to correlate, `unusual` and `preceded_by` to sense, `classification` to classify, `risk` to
+foresee, `routing` to route. Parts of later stages are added with a default.
 """
 
 from __future__ import annotations
@@ -139,6 +139,18 @@ class Classification(Struct, frozen=True, kw_only=True):
     decided_at_ms: int = 0
 
 
+class Risk(Struct, frozen=True, kw_only=True):
+    """Foresee's part: the `chance` that the incident's service has an incident within `horizon_ms`
+    from `at_ms` on (-1: none is known), by which version of the model, and what spoke most for it.
+    """
+
+    chance: float = -1.0
+    horizon_ms: int = 0
+    at_ms: int = 0
+    version: str = ""
+    evidence: tuple[Evidence, ...] = ()
+
+
 class Unusual(Struct, frozen=True, kw_only=True):
     """One series of the incident's alerts that does what it did not before.
 
@@ -234,6 +246,7 @@ class Incident(Struct, frozen=True, kw_only=True):
     is_test: bool = False
     unusual: tuple[Unusual, ...] = ()
     preceded_by: tuple[Preceded, ...] = ()
+    risk: Risk = Risk()
 
     @property
     def is_open(self) -> bool:

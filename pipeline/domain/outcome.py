@@ -16,8 +16,9 @@ from pipeline.domain.model import Snapshot
 
 INCIDENTS: Final = "incidents"
 LINKS: Final = "links"
+FORESIGHT: Final = "foresight"
 """A model is named `<word>@<tenant>`, or `<word>+<pool>` where tenants share it; the word says of
-which kind it is: of incidents, or of the links between an alert and an incident."""
+which kind it is: of incidents, of the links between an alert and an incident, or of what comes."""
 
 NAME_END: Final = re.compile("[@+]")
 

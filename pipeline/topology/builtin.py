@@ -109,7 +109,7 @@ AGENTS: Final = MappingProxyType(
         "decide": AgentSpec(
             reads=("alerts", "commands"),
             returns=("receipts",),
-            stages=("watch", "correlate", "sense", "classify", "route"),
+            stages=("watch", "correlate", "sense", "classify", "foresee", "route"),
             writes=("incidents", "notifications", "audit", "alerts", "outcomes"),
             looks_up=("silences", "services", "changes", "models"),
         ),

@@ -17,8 +17,12 @@ from pipeline.topology.tree import Node, member_of, texts_of
 _LISTS: Final = ("reads", "returns", "stages", "writes", "looks_up")
 _NEEDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "enrich": {"writes": ("alerts",), "looks_up": ("services", "changes")},
-    "correlate": {"writes": ("incidents",), "looks_up": ("services",)},
+    "correlate": {"writes": ("incidents", "outcomes"), "looks_up": ("services", "models")},
     "classify": {"writes": ("outcomes",), "looks_up": ("services", "changes", "models")},
+    "foresee": {
+        "writes": ("alerts", "outcomes"),
+        "looks_up": ("services", "changes", "models"),
+    },
     "route": {"writes": ("notifications",), "looks_up": ("silences",)},
     "announce": {"reads": ("changes",), "writes": ("notifications",)},
     "send": {"writes": ("receipts",)},

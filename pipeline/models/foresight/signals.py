@@ -1,29 +1,35 @@
-"""What is known of a service as features: rows and values, at most SIGNALS_MAX.
+"""What is counted of a service as features: the figures that naming.FIGURES names, and marks.
 
-Row 0 is the bias; rows below HASHED_FROM are figures, each within about -1 and 1; the rest are
-hashed marks of value MARK (bins of figures, rules that fired lately and pairs of them) by BLAKE2b.
+A figure lies within about -1 and 1; the first is 1 and learns the bias. A mark says in which bin a
+figure is, or which rules fired lately, alone or in pairs; there are at most 81. Its row is hashed
+by BLAKE2b to HASHED_FROM or above, since in a model the rows below are the figures'.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Final
 
-from pipeline.models.foresight.service import (
+from pipeline.domain.foresight import (
     LONG_MS,
     MINUTE_MS,
+    NEAR_MAX,
     NEVER,
     SHORT_MS,
     SPANS_MS,
-    Service,
+    Counts,
+    Question,
+    advanced,
     fade,
     watched_ms,
 )
+from pipeline.domain.model import Features
+from pipeline.models.foresight import naming
 
 VERSION: Final = 1
-"""Rises whenever the same service makes other features."""
+"""Rises whenever the same counts make other features."""
 
 HASHED_FROM: Final = 32
 HASHED_BITS: Final = 14
@@ -32,17 +38,11 @@ ROWS: Final = HASHED_FROM + (1 << HASHED_BITS)
 RULES_LATELY_MAX: Final = 5
 """Rules that are marked, the most unusual first; pairs are made of them."""
 
-NEAR_MAX: Final = 16
-"""Services whose trouble counts as near; further ones are passed over."""
-
 FOREIGN_MAX: Final = 1.5
 """A rule that fired less often than this in a week, but for the last half hour, is foreign."""
 
 YOUNG_MS: Final = 3 * 86_400_000
 """Of a service that is known for less nothing is foreign yet: all would be."""
-
-MARK: Final = 0.5
-"""The value of a mark: below 1, since many are active at once."""
 
 LATELY_MIN: Final = 0.3
 """A rule fired lately whose fading count is above this: once in the last 36 minutes."""
@@ -77,13 +77,13 @@ class Lately:
     how many standard deviations the last half hour was busier than the week.
     """
 
-    def __init__(self, service: Service, at_ms: int) -> None:
+    def __init__(self, counts: Counts, at_ms: int) -> None:
         self.surprise = self.news = self.foreign = 0.0
         self.foreign_at_ms = NEVER
-        self.is_young = at_ms - service.known_at_ms < YOUNG_MS
-        watched = watched_ms(service, at_ms)
+        self.is_young = at_ms - counts.known_at_ms < YOUNG_MS
+        watched = watched_ms(counts, at_ms)
         found: list[tuple[bool, float, str]] = []
-        for name, rule in service.rules.items():
+        for name, rule in counts.rules.items():
             if at_ms - rule.at_ms > 2 * SHORT_MS:
                 continue
             short = rule.short * fade(rule.at_ms, at_ms, SHORT_MS)
@@ -102,28 +102,33 @@ class Lately:
         self.count = len(found)
         self.foreign_count = sum(not each[0] for each in found)
         self.names = [each[2] for each in found[:RULES_LATELY_MAX]]
-        self.lately = service.counts[1] * fade(service.at_ms, at_ms, SHORT_MS)
-        usual = service.counts[3] * SHORT_MS / watched
+        self.lately = counts.alerts[1] * fade(counts.at_ms, at_ms, SHORT_MS)
+        usual = counts.alerts[3] * SHORT_MS / watched
         self.excess = (self.lately - usual) / math.sqrt(usual + 0.5)
 
 
-def signals(
-    service: Service, own: Lately, near: Iterable[Lately], at_ms: int
-) -> tuple[list[int], list[float]]:
-    """The features of a service as of `at_ms`, to which it must have been advanced; `own` is its
-    half hour, `near` those of the services that it needs, at most NEAR_MAX.
-    """
-    values = _figures(service, own, at_ms)
-    around = list(near)[:NEAR_MAX]
+def features(asked: Question) -> Features:
+    """The features of a question, each mark with its name for a person."""
+    at_ms = asked.at_ms
+    now = advanced(asked.counts, at_ms)
+    own, around = Lately(now, at_ms), [Lately(each, at_ms) for each in asked.near[:NEAR_MAX]]
     near_surprise = max((each.surprise for each in around), default=0.0)
     near_foreign = max((each.foreign for each in around), default=0.0)
+    dense = (*_figures(now, own, at_ms), _log(near_surprise) / 2, _log(near_foreign) / 2)
+    marks: dict[int, str] = {}
+    for mark in _marks(now, own, around, at_ms):
+        marks.setdefault(_row_of[mark], mark)
+    rows = sorted(marks)
+    return Features(tuple(rows), dense, tuple([naming.of_mark(marks[row]) for row in rows]))
+
+
+def _marks(now: Counts, own: Lately, around: Sequence[Lately], at_ms: int) -> list[str]:
+    near_foreign = max((each.foreign for each in around), default=0.0)
     near_count = max((each.foreign_count for each in around), default=0)
-    values += [_log(near_surprise) / 2, _log(near_foreign) / 2]
-    rows = list(range(len(values)))
     excess, surprise = _bin(own.excess, 2.0), _bin(own.surprise, 4.0)
     news = _bin(own.news, 4.0)
     foreign = f"{min(own.foreign_count, 5)},{_bin(own.foreign, 3.0)}"
-    incident = _age(service.incident_at_ms, at_ms)
+    incident = _age(now.incident_at_ms, at_ms)
     marks = [
         f"e{excess}",
         f"s{surprise},{own.is_young}",
@@ -136,8 +141,8 @@ def signals(
         f"fa{foreign},{min(_age(own.foreign_at_ms, at_ms), 6)}",
         f"a{min(near_count, 5)},{_bin(near_foreign, 3.0)}",
         f"i{incident},{excess}",
-        f"d{_age(service.change_at_ms, at_ms)}",
-        f"t{_bin(service.counts[0], 2.0)},{_age(service.alert_at_ms, at_ms)}",
+        f"d{_age(now.change_at_ms, at_ms)}",
+        f"t{_bin(now.alerts[0], 2.0)},{_age(now.alert_at_ms, at_ms)}",
     ]
     names, foreign_count = own.names, own.foreign_count
     for place, name in enumerate(names):
@@ -145,35 +150,32 @@ def signals(
         marks += [f"p{min(name, other)}|{max(name, other)}" for other in names[place + 1 :]]
     for each in around:
         marks += [f"q{name}" for name in each.names[: min(3, each.foreign_count)]]
-    found = dict.fromkeys(map(_row_of.__getitem__, marks))
-    rows += found
-    values += [MARK] * len(found)
-    return rows, values
+    return marks
 
 
-def _figures(service: Service, own: Lately, at_ms: int) -> list[float]:
-    counts, severe = service.counts, service.severe
+def _figures(given: Counts, own: Lately, at_ms: int) -> list[float]:
+    alerts, severe = given.alerts, given.severe
     hour = 2 * math.pi * (at_ms % DAY_MS) / DAY_MS
-    week = counts[3] / LONG_MS
+    week = alerts[3] / LONG_MS
     return [
         1.0,
-        *(_log(each) / 4 for each in counts),
+        *(_log(each) / 4 for each in alerts),
         *(_log(each) / 4 for each in severe),
         *(
-            math.log((counts[number] / SPANS_MS[number] + 1e-7) / (week + 1e-7)) / 4
+            math.log((alerts[number] / SPANS_MS[number] + 1e-7) / (week + 1e-7)) / 4
             for number in (0, 1, 2)
         ),
         math.log((severe[1] + 0.1) / (severe[3] * SHORT_MS / LONG_MS + 0.1)) / 4,
-        _recent(service.alert_at_ms, at_ms),
-        _recent(service.severe_at_ms, at_ms),
+        _recent(given.alert_at_ms, at_ms),
+        _recent(given.severe_at_ms, at_ms),
         _log(own.count) / 2,
         _log(own.surprise) / 2,
         _log(own.foreign) / 2,
         own.foreign_count / 4,
         own.excess / (2.0 + abs(own.excess)),
-        _recent(service.change_at_ms, at_ms),
-        _recent(service.incident_at_ms, at_ms),
-        _log(service.incidents),
+        _recent(given.change_at_ms, at_ms),
+        _recent(given.incident_at_ms, at_ms),
+        _log(given.incidents),
         math.sin(hour) / 2,
         math.cos(hour) / 2,
     ]

@@ -43,6 +43,8 @@ class Shape(Struct, frozen=True, kw_only=True):
     `rows_count`, and a row of `Features.rows` counts `mark`. Nothing is believed before
     `outcomes_min` outcomes, `yes_min` of them YES. `bias` is the log-odds of row 0 to begin with,
     `rate` the step of AdaGrad. `kind` rises whenever the same outcomes make other weights.
+    `is_chance`: what is asked is the chance of YES, so evidence is what speaks for that even where
+    NO is likelier.
     """
 
     kind: str
@@ -55,6 +57,7 @@ class Shape(Struct, frozen=True, kw_only=True):
     yes_min: int = 0
     figures: tuple[str, ...] = ()
     mark: float = 1.0
+    is_chance: bool = False
 
 
 class State(Struct, frozen=True, array_like=True):
@@ -197,18 +200,21 @@ class YesNo:
         return rows, [*values, *[self._shape.mark] * len(marked)]
 
     def _evidence(self, features: Features, label: str) -> tuple[tuple[str, float], ...]:
-        """What spoke for a label, the heaviest first: by the names of figures and tokens."""
+        """What spoke for a label, the heaviest first, by the names of figures and tokens; what has
+        one name counts together, and what has none is the bias.
+        """
         names = dict(enumerate(self._shape.figures))
         names |= dict(zip(features.rows, features.tokens, strict=False))
-        sign = 1.0 if label == YES else -1.0
+        sign = 1.0 if label == YES or self._shape.is_chance else -1.0
         rows, values = self._active(features)
-        spoke = [
-            (names[row], sign * self._logistic.weight_of(row) * value)
-            for row, value in zip(rows, values, strict=True)
-            if row in names
-        ]
-        heaviest = sorted((each for each in spoke if each[1] > 0), key=lambda each: -each[1])
-        return tuple(heaviest[:EVIDENCE_MAX])
+        spoke: dict[str, float] = {}
+        for row, value in zip(rows, values, strict=True):
+            name = names.get(row, "")
+            weight = sign * self._logistic.weight_of(row) * value
+            spoke[name] = spoke.get(name, 0.0) + weight
+        spoke.pop("", None)
+        heaviest = sorted(spoke.items(), key=lambda each: -each[1])
+        return tuple([each for each in heaviest[:EVIDENCE_MAX] if each[1] > 0])
 
 
 S = TypeVar("S")

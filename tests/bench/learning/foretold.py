@@ -14,8 +14,26 @@ from unittest.mock import patch
 
 from msgspec import Struct
 
-from pipeline.models.foresight.predict import STEP_MS, Foresight
+from pipeline.domain.foresight import (
+    HEAD,
+    STEP_MS,
+    Counts,
+    Question,
+    alerted,
+    changed,
+    opened,
+)
+from pipeline.domain.model import NO, YES
+from pipeline.models.foresight.kind import KIND
 from pipeline.models.yesno.logistic import Logistic
+from pipeline.stages.foresee.waiting import (
+    Waiting,
+    answer,
+    came,
+    features_of,
+    settled,
+    with_answer,
+)
 from tests.bench.learning import precursors
 from tests.bench.learning.foreseen import (
     Openings,
@@ -80,6 +98,48 @@ class Beside:
         self._own.learn(rows, values, weight, is_yes=is_yes)
 
 
+class Lived:
+    """The services of an estate as the stage `foresee` keeps them, and the model that they teach.
+
+    Unlike the stage it asks about every service at every step, also where nothing happened.
+    """
+
+    def __init__(self) -> None:
+        self.model = KIND.fresh()
+        self._counts: dict[str, Counts] = {}
+        self._waiting: dict[str, Waiting] = {}
+
+    def happens(self, each: Fired | Event, *, is_change: bool) -> None:
+        counts = self._of(each.service, each.at_ms)
+        if isinstance(each, Fired):
+            counts = alerted(counts, each.rule, each.rank, each.at_ms)
+        elif is_change:
+            counts = changed(counts, each.at_ms)
+        else:
+            counts = opened(counts, each.at_ms)
+            waiting = self._waiting.get(each.service, ())
+            self._waiting[each.service], foretold, harmless = came(waiting, each.at_ms)
+            self._learn(harmless, NO)
+            self._learn(foretold, YES)
+        self._counts[each.service] = counts
+
+    def risk(self, service: str, needs: Sequence[str], at_ms: int) -> float:
+        counts = self._counts[service] = self._of(service, at_ms)
+        near = tuple([self._counts[each] for each in needs if each in self._counts])
+        features = KIND.features(Question(counts, near, at_ms))
+        waiting, harmless = settled(self._waiting.get(service, ()), at_ms)
+        self._learn(harmless, NO)
+        self._waiting[service] = with_answer(waiting, answer(features, at_ms))
+        return self.model.chance(features)
+
+    def _of(self, service: str, at_ms: int) -> Counts:
+        return self._counts.get(service) or Counts(known_at_ms=at_ms)
+
+    def _learn(self, answers: Waiting, label: str) -> None:
+        for each in answers:
+            self.model.learn(features_of(each), {HEAD: label})
+
+
 class Said(Struct):
     """What was said at every step, by name of who said it, and µs of CPU per question."""
 
@@ -93,13 +153,13 @@ RATIO, SEVERE = "rule: 5 min rate / 7 d rate", "rule: severe alerts in 30 min"
 
 def foretell(given: Estate, *, with_river: bool) -> Said:
     """One pass; the rules count exactly, within sliding windows."""
-    model, beside = Foresight(), None
+    lived, beside = Lived(), None
     if with_river:
         from river import linear_model, optim
 
         river = linear_model.LogisticRegression(optimizer=optim.AdaGrad(0.1))
-        beside = Beside(model._model, river)
-        model._model = beside  # type: ignore[assignment]
+        beside = Beside(lived.model._logistic, river)
+        lived.model._logistic = beside  # type: ignore[assignment]
     said: dict[str, list[Point]] = defaultdict(list)
     fired: dict[str, list[int]] = defaultdict(list)
     severe: dict[str, list[int]] = defaultdict(list)
@@ -113,17 +173,13 @@ def foretell(given: Estate, *, with_river: bool) -> Said:
         while place < len(happened) and happened[place].at_ms <= at_ms:
             each = happened[place]
             place += 1
+            lived.happens(each, is_change=id(each) in changes)
             if isinstance(each, Fired):
-                model.alerted(each.service, each.rule, each.rank, each.at_ms)
                 fired[each.service].append(each.at_ms)
                 if each.rank >= 3:
                     severe[each.service].append(each.at_ms)
-            elif id(each) in changes:
-                model.changed(each.service, each.at_ms)
-            else:
-                model.opened(each.service, each.at_ms)
         for name, needs in given.needs.items():
-            said[OWN].append(Point(at_ms, name, model.risk(name, needs, at_ms)))
+            said[OWN].append(Point(at_ms, name, lived.risk(name, needs, at_ms)))
             if beside is not None:
                 said[RIVER].append(Point(at_ms, name, beside.said))
         spent += process_time() - begun
