@@ -2,9 +2,9 @@
 
 `compose` builds the agents that topology.yaml declares; `embedded` runs them in one process, with
 its `upkeep`; `serving` puts the edge in front. `demo` is all of that with a storm. `past` replays
-what was decided, `whatif` decides it by other rules, `trial` tries a receiver, and `checkup` reads
-what the doctor wants to know. On Kafka `working` runs the agents and `deliveries` makes their
-calls, and `front` shows them to Faust: `faust -A pipeline.app worker`.
+what was decided, `backtest` holds other rules or another model against it, `trial` tries a
+receiver, and `checkup` reads what the doctor wants to know. On Kafka `working` runs the agents and
+`deliveries` makes their calls, and `front` shows them to Faust: `faust -A pipeline.app worker`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`tocsin replay`: a past range again, exactly, or under another topology.yaml."""
+"""`tocsin replay`: a past range again, exactly."""
 
 from __future__ import annotations
 
@@ -12,12 +12,9 @@ from pipeline.cli.options import TIME_HELP, Data, Json
 
 if TYPE_CHECKING:
     from pipeline.app.past import Past
-    from pipeline.app.whatif import Difference, Page
     from pipeline.hosts.embedded.replay import Replayed
 
 SHOWN_MAX: Final = 20
-COLUMNS: Final = 60
-BLOCKS: Final = " ▁▂▃▄▅▆▇█"
 
 
 @failing
@@ -28,15 +25,12 @@ def replay(
     *,
     from_: Annotated[str, typer.Option("--from", help=f"{TIME_HELP}; else the first.")] = "",
     to: Annotated[str, typer.Option("--to", help=f"{TIME_HELP}; else the last.")] = "",
-    topology: Annotated[
-        Path | None, typer.Option(help="Other rules: show which pages they would have made.")
-    ] = None,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
     """Run past epochs again as the journal has them, and compare; nothing is sent or written.
 
-    With --topology the same input runs under the rules of now and under others.
+    What other rules would have done is shown by `tocsin backtest`.
     Exit codes: 0 every epoch was equal, 1 one differed, or it could not be replayed, 2 the range
     is empty.
     """
@@ -60,10 +54,7 @@ def replay(
                 f"the range is empty: it begins at {times.local(from_ms)},"
                 f" after its end at {times.local(to_ms)}"
             )
-        if topology is None:
-            _exactly(past, from_ms, to_ms, as_json)
-        else:
-            _otherwise(past, topology, from_ms, to_ms, as_json)
+        _exactly(past, from_ms, to_ms, as_json)
     finally:
         past.close()
 
@@ -133,78 +124,3 @@ def _say_exactly(
     console().print(table)
     if differences > len(shown):
         print(f"… and {differences - len(shown)} more")
-
-
-def _otherwise(past: Past, topology: Path, from_ms: int, to_ms: int, as_json: bool) -> None:
-    from pipeline.app.whatif import difference
-    from pipeline.cli.output import emit_json
-    from pipeline.cli.rules import sound_file
-
-    before, after = past.what_if(sound_file(topology), from_ms, to_ms)
-    found = difference(before, after)
-    if as_json:
-        emit_json(
-            {
-                "from_ms": from_ms,
-                "to_ms": to_ms,
-                "pages_before": len(before),
-                "pages_after": len(after),
-                "difference": found,
-            }
-        )
-    else:
-        _say_otherwise(before, after, found, (from_ms, to_ms), topology)
-
-
-def _say_otherwise(
-    before: list[Page],
-    after: list[Page],
-    found: Difference,
-    span: tuple[int, int],
-    topology: Path,
-) -> None:
-    from pipeline.cli.output import console, counted, plain_table, safe
-    from pipeline.cli.times import local
-
-    shown = console()
-    shown.print(
-        f"{local(span[0])} to {local(span[1])}: {counted(len(before), 'page')} as it was,"
-        f" {len(after):,} under {safe(str(topology))}"
-    )
-    shown.print(f"  as it was  {_timeline(before, span)}")
-    shown.print(f"  otherwise  {_timeline(after, span)}")
-    table = plain_table("team", "receiver", "saved", "added", "moved")
-    for (team, receiver), (saved, added, moved) in sorted(_by_team(found).items()):
-        table.add_row(safe(team or "-"), safe(receiver), str(saved), str(added), str(moved))
-    if table.row_count:
-        shown.print(table)
-    shown.print(f"{found.same} the same")
-    for word, style, pages in (
-        ("saved", "green", [(page, None) for page in found.saved]),
-        ("added", "red", [(page, None) for page in found.added]),
-        ("moved", "yellow", list(found.moved)),
-    ):
-        for page, later in pages[:SHOWN_MAX]:
-            at = local(page.at_ms) + (f" → {local(later.at_ms)}" if later else "")
-            shown.print(f"  [{style}]{word}[/] {at} {safe(page.title)} [dim]{safe(page.why)}[/]")
-        if len(pages) > SHOWN_MAX:
-            shown.print(f"  … and {len(pages) - SHOWN_MAX} more {word}")
-
-
-def _by_team(found: Difference) -> dict[tuple[str, str], list[int]]:
-    counts: dict[tuple[str, str], list[int]] = {}
-    for place, pages in enumerate((found.saved, found.added, [new for _, new in found.moved])):
-        for page in pages:
-            counts.setdefault((page.team, page.receiver), [0, 0, 0])[place] += 1
-    return counts
-
-
-def _timeline(pages: list[Page], span: tuple[int, int]) -> str:
-    """Pages over the range as a row of blocks, the fullest column a whole one."""
-    counts = [0] * COLUMNS
-    length_ms = max(span[1] - span[0], 1)
-    for page in pages:
-        place = (page.at_ms - span[0]) * COLUMNS // length_ms
-        counts[min(max(place, 0), COLUMNS - 1)] += 1
-    most = max(*counts, 1)
-    return "".join(BLOCKS[-(-count * (len(BLOCKS) - 1) // most)] for count in counts) + "│"

@@ -49,6 +49,8 @@ DID_NOT_WORK = [
     ("import", NOT_THERE),
     ("catalog", "load", NOT_THERE),
     ("replay",),
+    ("backtest", "--model", "rules"),
+    ("backtest", "--rules", NOT_THERE),
     ("backup", NOT_THERE),
     ("restore", NOT_THERE),
     ("run", "--config", NOT_THERE),

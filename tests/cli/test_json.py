@@ -48,9 +48,9 @@ def test_the_shapes_of_all_documents(running: Running, tmp_path: Path, *, is_upd
         "catalog-load": ("catalog", "load", str(tmp_path), "--dry-run"),
         "backup": ("backup", str(tmp_path / "backup.db")),
         "replay": ("replay", str(tmp_path / "backup.db")),
-        "what-if": (
-            *("replay", str(tmp_path / "backup.db")),
-            *("--topology", str(running.config)),
+        "backtest": (
+            *("backtest", str(tmp_path / "backup.db")),
+            *("--rules", str(running.config)),
         ),
         "doctor": ("doctor", *topology, "--no-network"),
     }

@@ -1,4 +1,4 @@
-"""`tocsin replay`: the past exactly as it was, and as other rules would have had it."""
+"""`tocsin replay`: the past exactly as it was."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from tests.cli.conftest import TOPOLOGY, Running
 from tests.cli.tocsin import tocsin
 from tests.wait import wait_until
 
-OTHER = TOPOLOGY.replace('severity=~"info|warning"', "service=quiet")
 LIFE = ("Quiet", "Loud", "Other")
 
 
@@ -69,19 +68,6 @@ def test_what_was_changed_afterwards_is_found(past: Running, tmp_path: Path) -> 
     assert done.code == 1
     assert done.json["differences"][0]["task"] == "intake-0"
     assert "digest then" in tocsin("replay", str(file)).out
-
-
-def test_other_rules_show_what_would_have_differed(past: Running, tmp_path: Path) -> None:
-    file = tmp_path / "other.yaml"
-    file.write_text(OTHER, encoding="utf-8")
-    done = past.call("replay", "--topology", str(file), "--json")
-    assert done.code == 0, done.err
-    assert (done.json["pages_before"], done.json["pages_after"]) == (4, 3)
-    saved = [page["title"] for page in done.json["difference"]["saved"]]
-    assert saved == ["Quiet on quiet"]
-    shown = past.call("replay", "--topology", str(file)).out
-    assert "4 pages as it was, 3 under" in shown
-    assert "saved" in shown
 
 
 def test_nothing_to_replay_is_said(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from pipeline.domain.store import Checkpoint, Log, Output
 from pipeline.engine import Agent, Globals, Task
 from pipeline.engine.agent import JOURNAL, RESULTS
 from pipeline.hosts.embedded import bases
-from pipeline.hosts.embedded.database import guarded
+from pipeline.hosts.embedded.database import connect, guarded
 from pipeline.hosts.embedded.store import SqliteStore
 
 READ_MAX: Final = 1_000
@@ -37,11 +37,12 @@ not kept."""
 
 
 class Replayed(Struct, frozen=True, kw_only=True):
-    """One epoch of the range asked for, run again."""
+    """One epoch, run again: what it read in that order, and what it did."""
 
     journal: JournalRecord
     digest: str
     outputs: tuple[Output, ...]
+    inputs: tuple[Record, ...] = ()
 
     @property
     def is_equal(self) -> bool:
@@ -85,17 +86,35 @@ class Replay:
 
         Raises NoWayBack where records that an epoch read are no longer kept.
         """
+        for journal in self.journals(to_ms):
+            replayed = self.epoch(journal)
+            if journal.now_ms >= from_ms:
+                yield replayed
+
+    def journals(self, to_ms: int) -> Iterator[JournalRecord]:
+        """The records of the epochs up to `to_ms` that the base does not hold, in their order.
+
+        Who does not run one by `epoch` leaves its whole task alone.
+        """
         for number in self._log.partitions(JOURNAL):
             for record in self._scan(JOURNAL, number):
                 journal = decode(JournalRecord, record.value or b"")
                 if journal.now_ms > to_ms:
                     break
                 start = self._start.get(journal.task)
-                if start is not None and journal.epoch <= start.epoch:
-                    continue
-                replayed = self._epoch(journal)
-                if journal.now_ms >= from_ms:
-                    yield replayed
+                if start is None or journal.epoch > start.epoch:
+                    yield journal
+
+    def copy(self) -> sqlite3.Connection:
+        """A database in memory with the state as it is now: another future may begin there."""
+        target = connect(":memory:")
+        with guarded():
+            self._db.backup(target)
+        return target
+
+    def store(self, task: str) -> SqliteStore:
+        """The state of a task as it is now."""
+        return self._stores.setdefault(task, SqliteStore(self._db, task))
 
     def state(self, task: str) -> tuple[dict[tuple[str, str], bytes], Checkpoint]:
         """What a task has come to by now: its rows by (table, key), and its checkpoint."""
@@ -113,15 +132,18 @@ class Replay:
             yield from some
             offset = some[-1].offset + 1
 
-    def _epoch(self, journal: JournalRecord) -> Replayed:
+    def epoch(self, journal: JournalRecord) -> Replayed:
+        """Run one epoch again. Raises NoWayBack where the state before it, or what it read, is
+        not kept.
+        """
         task = self._task(journal)
         if task.checkpoint.epoch + 1 != journal.epoch:
             raise NoWayBack(
                 f"{journal.task}: the journal begins with epoch {journal.epoch}, the state kept"
                 f" ends with {task.checkpoint.epoch}: choose a later --from"
             )
-        self._look_up(self._globals[journal.task], journal)
-        inputs = self._inputs(journal)
+        self.look_up(self._globals[journal.task], journal)
+        inputs = self.inputs(journal)
         now_ms = journal.now_ms
         effects = task.bury(inputs[0], now_ms) if journal.is_burial else task.run(inputs, now_ms)
         self._stores[journal.task].write(effects.changes, effects.checkpoint)
@@ -130,6 +152,7 @@ class Replay:
             journal=journal,
             digest=effects.journal.digest,
             outputs=tuple(effects.outputs),
+            inputs=tuple(inputs),
         )
 
     def _task(self, journal: JournalRecord) -> Task:
@@ -140,12 +163,12 @@ class Replay:
             agent_name, _, partition = journal.task.rpartition("-")
             agent = next(a for a in self._build(*rules) if a.name == agent_name)
             known = self._globals.setdefault(journal.task, Globals(self._global_types))
-            store = self._stores.setdefault(journal.task, SqliteStore(self._db, journal.task))
+            store = self.store(journal.task)
             found = (rules, Task(agent, int(partition), store, known, may_refuse=False))
             self._tasks[journal.task] = found
         return found[1]
 
-    def _look_up(self, known: Globals, journal: JournalRecord) -> None:
+    def look_up(self, known: Globals, journal: JournalRecord) -> None:
         """Bring the globals to the versions that the epoch saw."""
         for topic, version in journal.globals.items():
             while known.versions[topic] < version:
@@ -157,7 +180,8 @@ class Replay:
                 if not inside:
                     known.versions[topic] = version
 
-    def _inputs(self, journal: JournalRecord) -> list[Record]:
+    def inputs(self, journal: JournalRecord) -> list[Record]:
+        """What an epoch read. Raises NoWayBack where that is not kept."""
         partition = int(journal.task.rpartition("-")[2])
         inputs = [
             Record(

@@ -31,6 +31,6 @@ def kept(connection: sqlite3.Connection, topology_hash: str) -> str:
     if row is None:
         raise UsageError(
             f"the topology.yaml with the hash {topology_hash} is not kept here: its epochs cannot"
-            " be replayed exactly, but `tocsin replay --topology FILE` can run their input"
+            " be run again; choose a later --from"
         )
     return str(row[0])

@@ -19,5 +19,5 @@ def test_a_text_is_found_by_its_hash() -> None:
 
 
 def test_what_is_not_kept_says_what_can_be_done() -> None:
-    with pytest.raises(UsageError, match=r"c3.*--topology"):
+    with pytest.raises(UsageError, match=r"c3.*later --from"):
         kept(connect(":memory:"), "c3")
