@@ -34,7 +34,9 @@ def lived(model: YesNo, hours: int, *, seed: int = 1) -> dict[str, Counts]:
             at_ms = START_MS + (hour * 60 + minute) * MINUTE_MS
             if dice.random() < 0.3:
                 noisy = dice.choice(SERVICES)
-                counts[noisy] = alerted(counts[noisy], dice.choice(("CpuHigh", "JobLate")), 2, at_ms)
+                counts[noisy] = alerted(
+                    counts[noisy], dice.choice(("CpuHigh", "JobLate")), 2, at_ms
+                )
             if troubled and minute in (10, 15, 20):
                 counts[troubled] = alerted(counts[troubled], "DiskSlow", 3, at_ms)
             if troubled and minute == 35:

@@ -4,11 +4,19 @@ import math
 
 import pytest
 
-from pipeline.domain.foresight import HEAD, Counts, Question, alerted, changed, opened
+from pipeline.domain.foresight import (
+    HEAD,
+    MINUTE_MS,
+    Counts,
+    Question,
+    alerted,
+    changed,
+    opened,
+)
 from pipeline.domain.model import NO, YES, Belief
 from pipeline.models.foresight.kind import KIND, SHAPE
 from pipeline.models.yesno.model import YesNo
-from tests.models.foresight.given import MINUTE_MS, START_MS, asked, lived
+from tests.models.foresight.given import START_MS, asked, lived
 
 HOURS = 200
 
