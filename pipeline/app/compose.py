@@ -81,7 +81,7 @@ def wiring(
         sections=sections,
         sinks=registry.sinks(),
         is_dry=slot.startswith(DRY),
-        learning=Learned(),
+        learning=Learned(sections.get("models")),
         detector=RecordDetector(),
     )
 

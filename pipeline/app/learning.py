@@ -15,6 +15,8 @@ import structlog
 
 from pipeline.domain.model import HEADS, YES, Features, Model, ModelKind, Snapshot, Subject
 from pipeline.domain.outcome import FORESIGHT, INCIDENTS, LINKS
+from pipeline.domain.sharing import Models
+from pipeline.models.drift.policy import Policy
 from pipeline.models.features.build import VERSION, Builder
 from pipeline.models.foresight.kind import KIND as FORESIGHT_KIND
 from pipeline.models.link.kind import KIND as LINKS_KIND
@@ -32,13 +34,14 @@ class OfIncidents:
     features_version = VERSION
     heads = HEADS
 
-    def __init__(self) -> None:
+    def __init__(self, on_drift: Policy = "warn") -> None:
+        self._on_drift: Policy = on_drift
         self._builder = Builder()
 
     @property
     def kind(self) -> str:
         """The word of its snapshots; loads numpy."""
-        return _softmax().kind
+        return _softmax(self._on_drift).kind
 
     def features(self, subject: Subject) -> Features:
         """The features of a subject."""
@@ -46,21 +49,22 @@ class OfIncidents:
 
     def fresh(self) -> Model:
         """A model that has learned nothing."""
-        return _softmax().fresh()
+        return _softmax(self._on_drift).fresh()
 
     def restore(self, head: Snapshot, chunks: Sequence[bytes]) -> Model:
         """The model of a snapshot. Raises SnapshotError."""
-        return _softmax().restore(head, chunks)
+        return _softmax(self._on_drift).restore(head, chunks)
 
 
 class Learned:
     """See domain.wiring.Learning; it may be made as often as wanted, what it loads is loaded
-    once in a process. A new kind is one line here.
+    once in a process. A new kind is one line here. `models` says what drift does.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, models: Models | None = None) -> None:
+        forgets = models is not None and models.on_drift == "reset"
         self.kinds: Mapping[str, ModelKind[Any]] = {
-            INCIDENTS: OfIncidents(),
+            INCIDENTS: OfIncidents("reset" if forgets else "warn"),
             LINKS: LINKS_KIND,
             FORESIGHT: FORESIGHT_KIND,
         }
@@ -95,7 +99,7 @@ def _load() -> None:
         _log.exception("what learning needs cannot be loaded")
 
 
-def _softmax() -> SoftmaxKind:
+def _softmax(on_drift: Policy = "warn") -> SoftmaxKind:
     from pipeline.models.softmax.kept import SoftmaxKind  # noqa: PLC0415 - numpy
 
-    return SoftmaxKind()
+    return SoftmaxKind(on_drift)

@@ -1,9 +1,9 @@
-"""The section `models` of topology.yaml, and the names of models that follow from it."""
+"""The section `models` of topology.yaml: whose models are whose, and what drift does."""
 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, Literal
 
 from msgspec import Struct, field
 
@@ -17,11 +17,16 @@ _PLAIN: Final = re.compile(POOL_PATTERN)
 
 
 class Models(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Whose models are whose. Each tenant has its own unless it says otherwise."""
+    """Each tenant has models of its own unless it says otherwise."""
 
     share: dict[str, str] = field(default_factory=dict)
     """Tenant → the pool that it joins. Tenants of one pool learn together, in one model, and
     each of them is judged by it; each has to say so itself, with a line of its own."""
+
+    on_drift: Literal["warn", "shadow", "reset"] = "warn"
+    """What follows when a model errs more than it did. `warn`: it is counted and shown. `shadow`:
+    from the next snapshot on a fresh model learns beside it, and takes its place as soon as it
+    is the better one. `reset`: a head whose errors rose by five points forgets, and learns anew."""
 
     def __post_init__(self) -> None:
         """Raises ValueError for a pool whose name no model can carry."""

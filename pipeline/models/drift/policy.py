@@ -1,4 +1,4 @@
-"""What follows from drift: a pure decision between watching, a shadow and forgetting."""
+"""What follows from drift: a pure decision between watching and forgetting."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-Policy = Literal["warn", "shadow", "reset"]
-Action = Literal["none", "warn", "shadow", "reset"]
+Policy = Literal["warn", "reset"]
+Action = Literal["none", "warn", "reset"]
 
 RISE_MIN: Final = 0.05
 """A head whose error rate rose by less is reported, and left to learn."""
@@ -23,8 +23,7 @@ class Drifted(Struct, frozen=True):
 
 def decide(policy: Policy, drifted: Drifted) -> Action:
     """What to do: nothing where it got better, only a word where it got a little worse, else
-    what the policy says. `shadow` has another model learn beside this one, `reset` has this
-    head forget and learn anew.
+    what the policy says. `reset` has this head forget and learn anew.
     """
     if drifted.since <= drifted.before:
         return "none"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, get_args
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -27,7 +27,6 @@ class State(msgspec.Struct, frozen=True):
 
     heads: list[Head]
     learned_count: int
-    on_drift: str
     rows: int
 
 
@@ -41,7 +40,7 @@ def snapshot_of(model: Softmax, name: str, offset: int) -> tuple[Snapshot, tuple
     rows = touched(table.squares)
     chunks = split(
         pack(
-            State(heads, model.learned_count, model.on_drift, table.rows),
+            State(heads, model.learned_count, table.rows),
             {
                 "rows": rows.astype(np.int32),
                 "weights": table.weights[rows],
@@ -64,23 +63,20 @@ def snapshot_of(model: Softmax, name: str, offset: int) -> tuple[Snapshot, tuple
     ), chunks
 
 
-def restored(head: Snapshot, chunks: Sequence[bytes]) -> Softmax:
-    """The model of a snapshot. Raises SnapshotError."""
+def restored(head: Snapshot, chunks: Sequence[bytes], on_drift: Policy = "warn") -> Softmax:
+    """The model of a snapshot, with this policy from now on. Raises SnapshotError."""
     fits(head, KIND, VERSION)
     state, arrays = unpack(joined(head, chunks), State)
     rows, weights, squares = (arrays.get(each) for each in ("rows", "weights", "squares"))
     columns = {each.name: each.labels.columns_max for each in state.heads}
     shape = (0 if rows is None else len(rows), sum(columns.values()))
-    if rows is None or weights is None or squares is None or state.on_drift not in get_args(Policy):
+    if rows is None or weights is None or squares is None:
         raise SnapshotError("content", f"snapshot {head.version} of {head.model} lacks a part")
     is_wrong = weights.shape != shape or squares.shape != shape or state.rows > ROWS
     is_wrong = is_wrong or not (np.isfinite(weights).all() and (squares >= 0.0).all())
     if is_wrong or (len(rows) and not 0 <= int(rows.min()) <= int(rows.max()) < state.rows):
         raise SnapshotError("content", f"snapshot {head.version} of {head.model} does not add up")
-    policy: Policy = "warn"
-    for each in get_args(Policy):
-        policy = each if each == state.on_drift else policy
-    model = Softmax(columns, state.rows, policy)
+    model = Softmax(columns, state.rows, on_drift)
     model.table.weights[rows] = weights
     model.table.squares[rows] = squares
     model.heads = state.heads
@@ -111,4 +107,4 @@ class SoftmaxKind:
 
     def restore(self, head: Snapshot, chunks: Sequence[bytes]) -> Softmax:
         """The model of a snapshot, bit for bit. Raises SnapshotError."""
-        return restored(head, chunks)
+        return restored(head, chunks, self._on_drift)

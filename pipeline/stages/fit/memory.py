@@ -20,6 +20,7 @@ from pipeline.stages.fit import reasons
 from pipeline.stages.fit.tables import (
     CHUNKS,
     LEARNED,
+    RING,
     ChunkRow,
     LearnedRow,
     ModelRow,
@@ -51,7 +52,7 @@ class Memory:
 
     def catch_up(self, name: str, row: ModelRow, ctx: Context, learn_max: int) -> Model:
         """Learn at most `learn_max` of the outcomes that are still to be learned (0: all)."""
-        learned = ctx.table(LEARNED)
+        learned, version = ctx.table(LEARNED), self._kinds[word_of(name)].features_version
         standing = self._standing.pop(name, None)
         if standing is None or not _fits(standing, name, row, learned):
             standing = self._made(name, row, ctx.table(CHUNKS), ctx)
@@ -62,7 +63,8 @@ class Memory:
             outcome = learned.get(learned_key(name, number))
             if outcome is None:  # the ring holds all that came after the snapshot
                 raise LookupError(f"{name}: outcome {number} is missing from {LEARNED.name}")
-            standing.model.learn(features_of(outcome), outcome.labels)
+            if outcome.version == version:
+                standing.model.learn(features_of(outcome), outcome.labels)
             standing.count, standing.digest = number, outcome.digest
         self._standing[name] = standing
         return standing.model
@@ -86,15 +88,15 @@ class Memory:
         try:
             model = kind.restore(head, bodies)
         except SnapshotError as error:
-            # Another version of the algorithm or of the features: what was learned before does
-            # not fit, and what came after the snapshot begins the new model.
+            # Another version of the algorithm or of the features: the new model begins with the
+            # outcomes that are retained, as far as they are of these features.
             ctx.reason(reasons.BEGUN_ANEW, model=name, because=error.reason)
-            model = kind.fresh()
+            return Standing(kind.fresh(), max(0, row.count - RING), b"", row.era)
         return Standing(model, row.saved, b"", row.era)
 
 
 def _fits(standing: Standing, name: str, row: ModelRow, learned: Table[LearnedRow]) -> bool:
-    if standing.era != row.era or standing.count > row.count or standing.count < row.saved:
+    if standing.era != row.era or standing.count > row.count:
         return False
     if standing.count == row.saved and not standing.digest:
         return True  # made of the very snapshot, and nothing learned since

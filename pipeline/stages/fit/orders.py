@@ -1,22 +1,16 @@
-"""What people order of a model, at its place among the outcomes: each is applied or refused.
-
-A shadow is a fresh model that learns what its model learns and decides nothing. It is published
-beside it, so its figures can be compared; promoted, it takes the model's place, and a rollback
-brings the former one back.
-"""
+"""What people order of a model, at its place among the outcomes: each is applied or refused."""
 
 from __future__ import annotations
 
 from msgspec import Struct
-from msgspec.structs import replace
 
 from pipeline.domain.outcome import Outcome, shadow_of
 from pipeline.domain.stage import Context
-from pipeline.domain.stakes import Stakes
 from pipeline.stages.fit import reasons
 from pipeline.stages.fit.memory import Memory
-from pipeline.stages.fit.publish import go_back, publish, withdraw
-from pipeline.stages.fit.tables import LEARNED, MODELS, ModelRow
+from pipeline.stages.fit.publish import go_back
+from pipeline.stages.fit.shadow import begin, end, promote
+from pipeline.stages.fit.tables import MODELS, ModelRow
 
 
 class Answer(Struct, frozen=True):
@@ -69,15 +63,14 @@ class Orders:
             return Answer(why="it has a shadow already: promote it, or end it first")
         if sum(1 for _ in models.scan("")) >= self._names_max:
             return Answer(why=f"{self._names_max} models are learned already")
-        # An era of its own, so that a former shadow in memory is not taken for this one.
-        models.put(shadow, ModelRow(era=row.count + 1))
+        begin(name, row, ctx)
         return Answer(f"{shadow} learns from now on")
 
     def _unshadow(self, name: str, _row: ModelRow, ctx: Context) -> Answer:
         shadow = ctx.table(MODELS).get(shadow_of(name))
         if shadow is None:
             return Answer(why="it has no shadow")
-        _end(shadow_of(name), shadow, ctx)
+        end(shadow_of(name), shadow, ctx)
         return Answer("its shadow is ended")
 
     def _promote(self, name: str, row: ModelRow, ctx: Context) -> Answer:
@@ -88,19 +81,6 @@ class Orders:
             return Answer(
                 why=f"its shadow has learned {shadow.count} outcomes; {self._first} are needed"
             )
-        model = self._memory.catch_up(shadow_of(name), shadow, ctx, 0)
-        head, chunks = model.snapshot(name, row.count)
-        # Of another model it is not known what its chances are worth.
-        fresh = replace(row, era=row.era + 1, stakes=Stakes())
-        ctx.table(MODELS).put(name, publish(name, fresh, head, chunks, ctx))
-        _end(shadow_of(name), shadow, ctx)
-        return Answer(f"its shadow decides from now on, as {head.version}")
-
-
-def _end(name: str, row: ModelRow, ctx: Context) -> None:
-    withdraw(name, row, ctx)
-    learned = ctx.table(LEARNED)
-    for key in [key for key, _ in learned.scan(f"{name}/")]:
-        learned.delete(key)
-    ctx.table(MODELS).delete(name)
-    ctx.wake_at(name, 0)
+        after = promote(name, row, shadow, self._memory, ctx)
+        ctx.table(MODELS).put(name, after)
+        return Answer(f"its shadow decides from now on, as {after.heads[0].version}")

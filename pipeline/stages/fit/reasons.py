@@ -24,5 +24,12 @@ TOO_MANY: Final = Reason(
 BEGUN_ANEW: Final = Reason(
     "fit.begun_anew", "{model} learns from nothing: {because}", is_audited=False
 )
+RIVAL: Final = Reason("fit.rival", "{model} errs more than it did: a fresh model learns beside it")
+REPLACED: Final = Reason(
+    "fit.replaced", "the fresh model is the better one: {model} is {version} from now on"
+)
+BEATEN: Final = Reason(
+    "fit.beaten", "{model} is still better than the fresh model after {count} outcomes, which ends"
+)
 OBEYED: Final = Reason("fit.obeyed", "{model}: {done} ({author})")
 REFUSED: Final = Reason("fit.refused", "{because}")

@@ -21,6 +21,7 @@ from pipeline.stages.fit import reasons
 from pipeline.stages.fit.memory import Memory
 from pipeline.stages.fit.orders import Orders
 from pipeline.stages.fit.publish import publish
+from pipeline.stages.fit.shadow import compete
 from pipeline.stages.fit.tables import (
     CHUNKS,
     LEARNED,
@@ -66,7 +67,9 @@ class FitStage:
         *,
         first: int = FIRST,
         every_count: int = EVERY_COUNT,
+        has_rivals: bool = False,
     ) -> None:
+        self._has_rivals = has_rivals
         self._learning = learning
         self._first = first
         self._every_count = min(every_count, RING)
@@ -161,7 +164,10 @@ class FitStage:
 
     def _publish(self, name: str, row: ModelRow, memory: Memory, ctx: Context) -> ModelRow:
         head, chunks = memory.catch_up(name, row, ctx, 0).snapshot(name, row.count)
-        return publish(name, row, replace(head, stakes=row.stakes), chunks, ctx)
+        row = publish(name, row, replace(head, stakes=row.stakes), chunks, ctx)
+        if self._has_rivals and not name.endswith(SHADOW):
+            row = compete(name, row, NAMES_MAX, memory, ctx)
+        return row
 
 
 def _stakes(row: ModelRow, event: Outcome) -> Stakes:

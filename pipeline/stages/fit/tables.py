@@ -31,7 +31,8 @@ class ModelRow(Struct, frozen=True, array_like=True):
     snapshot (`slot` says where it is on `models`) and the one before; the last one has learned
     `saved` of them, and was made at `saved_at_ms`. `stakes` counts the chances that incidents had
     been given before they turned out. `era` rises where the model goes on from another state than
-    its outcomes led to.
+    its outcomes led to. A shadow that `is_rival` was begun for a drift, and takes its model's place
+    by itself.
     """
 
     count: int = 0
@@ -43,17 +44,20 @@ class ModelRow(Struct, frozen=True, array_like=True):
     heads: tuple[Snapshot, ...] = ()
     stakes: Stakes = Stakes()
     era: int = 0
+    is_rival: bool = False
 
 
 class LearnedRow(Struct, frozen=True, array_like=True):
     """One outcome to be learned (`<model>/<place in the ring>`): the features packed as
-    little-endian uint32 and float64, head → label, and the digest of all up to this one.
+    little-endian uint32 and float64, head → label, the digest of all up to this one, and the
+    version of the features.
     """
 
     rows: bytes
     dense: bytes
     labels: dict[str, str] = field(default_factory=dict)
     digest: bytes = b""
+    version: int = 0
 
 
 class ChunkRow(Struct, frozen=True, array_like=True):
@@ -90,7 +94,7 @@ def kept(outcome: Outcome, before: bytes) -> LearnedRow:
     digest = blake2b(before, digest_size=DIGEST_BYTES)
     for part in (rows, dense, *(text.encode("utf-8", "replace") for text in _flat(labels))):
         digest.update(len(part).to_bytes(4, "big") + part)
-    return LearnedRow(rows, dense, labels, digest.digest())
+    return LearnedRow(rows, dense, labels, digest.digest(), outcome.features_version)
 
 
 def features_of(row: LearnedRow) -> Features:

@@ -15,11 +15,10 @@ from pipeline.models.drift.watch import Watch, WatchState
     ("policy", "before", "since", "action"),
     [
         ("warn", 0.03, 0.30, "warn"),
-        ("shadow", 0.03, 0.30, "shadow"),
         ("reset", 0.03, 0.30, "reset"),
         ("reset", 0.03, 0.05, "warn"),
         ("reset", 0.30, 0.03, "none"),
-        ("shadow", 0.30, 0.30, "none"),
+        ("reset", 0.30, 0.30, "none"),
     ],
 )
 def test_what_follows_from_drift(policy: str, before: float, since: float, action: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from pipeline.domain.model import Snapshot
+from pipeline.domain.model import Snapshot, SnapshotError
 from pipeline.domain.outcome import HEAD, ModelRecord, Outcome
 from pipeline.stages.fit.stage import EVERY_MS, NAMES_MAX, FitStage
 from pipeline.stages.fit.tables import CHUNKS, LEARNED, MODELS
@@ -206,7 +206,24 @@ def test_a_snapshot_of_other_features_begins_a_new_model() -> None:
     at.restart(FitStage(Counted(newer), first=10, every_count=25))
     feed(at, range(12, 40), features_version=VERSION + 1)
     assert at.reasons["fit.begun_anew"] == 1
-    assert published(at)[-1].learned_count == 25
+    assert published(at)[-1].learned_count == 23, "those of the former features do not count"
+
+
+def test_a_snapshot_of_another_algorithm_begins_a_model_of_what_is_retained() -> None:
+    at = chain()
+    feed(at, range(12))
+    newer = CountingKind()
+
+    def refuse(head: Snapshot, chunks: Sequence[bytes]) -> Any:
+        if head.learned_count == 10:
+            raise SnapshotError("kind", "it was made by another algorithm")
+        return CountingKind.restore(newer, head, chunks)
+
+    newer.restore = refuse  # type: ignore[method-assign]
+    at.restart(FitStage(Counted(newer), first=10, every_count=25))
+    feed(at, range(12, 40))
+    assert at.reasons["fit.begun_anew"] == 1
+    assert published(at)[-1].learned_count == 35
 
 
 def test_a_snapshot_says_what_chances_the_real_ones_had() -> None:
