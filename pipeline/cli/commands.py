@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "snooze": Entry("orders:snooze", INCIDENTS, "Say nothing of incidents for a while."),
     "note": Entry("orders:note", INCIDENTS, "Write a note on an incident."),
     "merge": Entry("orders:merge", INCIDENTS, "Merge incidents into another one."),
+    "split": Entry("orders:split", INCIDENTS, "Split alerts off an incident."),
     "reassign": Entry("orders:reassign", INCIDENTS, "Assign incidents to somebody."),
     "override": Entry("orders:override", INCIDENTS, "Set the severity of incidents by hand."),
     "not-useful": Entry("orders:not_useful", INCIDENTS, "Teach that such incidents are noise."),

@@ -18,6 +18,7 @@ DONE: Final = {
     "snooze": "snoozed",
     "note": "noted on",
     "merge": "merged",
+    "split": "split",
     "reassign": "reassigned",
     "override": "set the severity of",
     "not-useful": "called not useful:",
@@ -104,6 +105,23 @@ def merge(
     Exit codes: 0 all were merged, 1 one was refused or is not known.
     """
     _ask("merge", ids, {"author": by, "into": into}, url, data, as_json)
+
+
+@failing
+def split(
+    incident_id: Id,
+    part: Annotated[str, typer.Argument(help="A service, or the fingerprint of an alert.")],
+    *,
+    by: Author = "",
+    url: Url = "",
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Split alerts off an incident into one of their own; what is like them stays apart from it.
+
+    Exit codes: 0 done, 1 refused, or the incident is not known.
+    """
+    _ask("split", [incident_id], {"author": by, "part": part}, url, data, as_json)
 
 
 @failing

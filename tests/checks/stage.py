@@ -64,6 +64,7 @@ commands = st.builds(
     into=ids,
     severity=st.sampled_from([*SEVERITIES, "nonsense"]),
     created_at_ms=instants,
+    part=st.sampled_from(["", "web", f"{0:016x}"]),
 )
 receipts = st.builds(
     Receipt,

@@ -201,6 +201,42 @@ class Play:
             self._at_once([{**alert, "status": "resolved"} for alert in alerts])
             self.driver.advance("10m")
 
+    def do_pairs(self, what: Mapping[str, Any]) -> None:
+        """Many times two alerts that have a region to themselves, the `second` (of as many hosts)
+        after the `first` by a while; what people do of each (merge the second's incident into the
+        first's, or a command of the first's); and the incidents resolved by hand.
+        """
+        hosts = [f"host-{number}" for number in range(what.get("hosts", 1))]
+        for _ in range(0, what["count"], CASES):
+            begun = f"r{self.driver.now_ms}"
+            regions = [f"{begun}-{number}" for number in range(CASES)]
+            begins = [{**what["first"], "region": region} for region in regions]
+            follows = [
+                {**what["second"], "region": region, "instance": host}
+                for region in regions
+                for host in hosts
+            ]
+            for alerts, wait in ((begins, "20s"), (follows, "10s")):
+                self._at_once(alerts)
+                self.driver.advance(wait)
+            found = [one for one in self._incidents() if one.region in regions]
+            fields = dict(what.get("command", {"kind": "resolve"}))
+            if fields["kind"] == "merge":
+                into = {one.region: one.incident_id for one in reversed(found)}
+                asked = [
+                    self._command({**fields, "into_id": into[one.region]}, one)
+                    for one in found
+                    if one.incident_id != into[one.region]
+                ]
+            else:
+                asked = [self._command(dict(fields), one) for one in found]
+            for commands in (asked, [self._command({"kind": "resolve"}, one) for one in found]):
+                self.driver.append(
+                    [Output(topic="commands", key=c.scope_id, value=encode(c)) for c in commands]
+                )
+            self._at_once([{**alert, "status": "resolved"} for alert in (*begins, *follows)])
+            self.driver.advance("1m")
+
     def do_post(self, what: Mapping[str, Any]) -> None:
         """Bytes as a foreign producer writes them; without a format they are sniffed."""
         body = what["body"]
@@ -221,6 +257,8 @@ class Play:
     def _command(self, fields: dict[str, Any], incident: Incident) -> Command:
         if "into" in fields:
             fields["into"] = self._incident(fields["into"]).incident_id
+        if "into_id" in fields:
+            fields["into"] = fields.pop("into_id")
         if "for" in fields:
             fields["until_ms"] = self.driver.now_ms + Duration.parse(fields.pop("for"))
         return Command(
@@ -350,7 +388,7 @@ class Play:
     def _incident(self, title: str) -> Incident:
         matching = [i for i in self._incidents() if i.title == title]
         assert matching, f"no incident {title!r}: {[i.title for i in self._incidents()]}"
-        return matching[-1]
+        return sorted(matching, key=lambda one: one.opened_at_ms)[-1]
 
 
 class Player(Play):

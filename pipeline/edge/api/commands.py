@@ -32,14 +32,15 @@ from pipeline.edge.view.questions import EntryFilter
 COMMANDS: Final = "commands"
 APPLIED: Final = "applied"
 AUTHOR_CHARS_MAX: Final = 200
-NEEDS: Final = {"note": "text", "reassign": "assignee", "merge": "into"}
+NEEDS: Final = {"note": "text", "reassign": "assignee", "merge": "into", "split": "part"}
 """Kind → the field without which it says nothing; snooze needs `until` or `for`."""
 
 
 class Ask(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of a command; which fields matter depends on its kind. It may be left out.
 
-    `until` is RFC 3339, `for` a duration such as 2h. `severity` "" takes an override back.
+    `until` is RFC 3339, `for` a duration such as 2h. `severity` "" takes an override back. `part`
+    is what is split off: a service, or the fingerprint of an alert that the incident lists.
     """
 
     author: str = ""
@@ -49,6 +50,7 @@ class Ask(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     assignee: str = ""
     into: str = ""
     severity: str = ""
+    part: str = ""
 
 
 _decoder: Final = msgspec.json.Decoder(Ask)
@@ -78,7 +80,7 @@ async def command(
     incident_id: FromPath[str],
     kind: FromPath[str],
 ) -> Response[bytes]:
-    """acknowledge, resolve, snooze, reassign, merge, note, override, not-useful or page.
+    """acknowledge, resolve, snooze, reassign, merge, split, note, override, not-useful or page.
 
     200 applied, 409 refused with the reason, 202 with its id where nothing came of it within 5 s.
     An Idempotency-Key makes a repetition harmless: it gets the first answer.
@@ -130,6 +132,7 @@ def _command(
         into=asked.into,
         severity=asked.severity,
         created_at_ms=now_ms,
+        part=asked.part,
     )
 
 

@@ -108,8 +108,8 @@ def _by_command(
             return TurnedOut(reasons.PAGED, {"noise": NO}, is_touch=True)
         case "not-useful":
             return TurnedOut(reasons.NOT_USEFUL, {"noise": YES}, is_touch=True)
-        case _:
-            return _NOTHING
+        case kind:
+            return TurnedOut(is_touch=kind == "split")
 
 
 def _by_note(text: str) -> TurnedOut:

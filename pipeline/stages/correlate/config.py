@@ -61,6 +61,14 @@ class Dependency(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Limits that hold while an incident is small; null: the same for all."""
 
 
+class Links(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Links along the catalog's graph are learned from what people merge, split and leave."""
+
+    learn: bool = True
+    """Learn per tenant or pool which alerts belong together; what was learned decides in the
+    place of the dependency's limits once 500 pairs have turned out. `same` holds in any case."""
+
+
 class Flap(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """An alert that changes too often stays firing until it is calm."""
 
@@ -79,6 +87,8 @@ class CorrelateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """The first that matches groups the alert; none does: it stands alone. At most 1,000."""
     dependency: Dependency | None = Dependency()
     """Links groups along the catalog's graph; null: groups stay apart."""
+    links: Links = Links()
+    """Whether the dependency's limits are followed only until better ones are learned."""
     flap: Flap = Flap()
     """When an alert counts as flapping."""
     quiet: Duration = Duration(60_000)

@@ -50,6 +50,9 @@ LABEL_SIZE_MAX: Final = 1_000
 TITLE_SIZE_MAX: Final = 300
 REF_TEXT_MAX: Final = 300
 MERGED_FROM_MAX: Final = 100
+APART_MAX: Final = 16
+"""Incidents that an incident is kept apart from; at the limit the one split off first no longer is.
+"""
 
 
 class Case(Struct, frozen=True):
@@ -248,6 +251,7 @@ def merged(winner: Case, loser: Case, now_ms: int) -> tuple[Case, Case]:
         alerts=winner.row.alerts + loser.row.alerts,
         events=winner.row.events + loser.row.events,
         quiet_from_ms=0,
+        apart=(*winner.row.apart, *loser.row.apart)[-APART_MAX:],
     )
     gone = closed(loser, now_ms, f"merge into {new.incident_id}")
     gone = Case(

@@ -16,10 +16,11 @@ from pipeline.domain.ids import scope_of
 from pipeline.domain.incident import TRIGGERED, Incident
 from pipeline.domain.notification import Receipt
 from pipeline.domain.stage import INCIDENTS, Context, Update, Wake
-from pipeline.stages.correlate import reasons, wakes
+from pipeline.stages.correlate import reasons, turned_out, wakes
 from pipeline.stages.correlate.config import CorrelateConfig
 from pipeline.stages.correlate.incident import Case, closed, firing_count, merged, opened, shown
-from pipeline.stages.correlate.tables import COUNTS, SCOPES, IncidentRow, ScopeRow
+from pipeline.stages.correlate.links import Links
+from pipeline.stages.correlate.tables import COUNTS, LINKED, SCOPES, IncidentRow, ScopeRow, row_key
 
 Cause = Alert | Command | Receipt | Wake
 
@@ -27,22 +28,19 @@ MERGES_FOLLOWED_MAX: Final = 64
 """A chain of merges is followed so far; each link was an incident of its own."""
 
 
-def row_key(incident_id: str) -> str:
-    """The key of an incident's row: `<scope>/<n>`."""
-    scope, _, number = incident_id.partition(".")
-    return f"{scope}/{number}"
-
-
 class Ledger:
     """The incidents of one scope, during one event or wake caused by `cause`."""
 
-    __slots__ = ("_cause", "_config", "_counts", "_ctx", "_incidents", "_scopes", "scope")
+    __slots__ = ("_cause", "_config", "_counts", "_ctx", "_incidents", "_links", "_scopes", "scope")
 
-    def __init__(self, scope: str, ctx: Context, config: CorrelateConfig, cause: Cause) -> None:
+    def __init__(
+        self, scope: str, ctx: Context, config: CorrelateConfig, cause: Cause, links: Links
+    ) -> None:
         self.scope = scope
         self._ctx = ctx
         self._config = config
         self._cause = cause
+        self._links = links
         self._incidents = ctx.table(INCIDENTS)
         self._counts = ctx.table(COUNTS)
         self._scopes = ctx.table(SCOPES)
@@ -133,8 +131,13 @@ class Ledger:
         if case.incident.is_open and is_over:
             self._ctx.reason(reasons.QUIET, incident_id=case.incident.incident_id)
             case = closed(case, now_ms, "")
-            self.count_open(-1)
+            self.ended(case.incident)
         self.forward(case)
+
+    def ended(self, incident: Incident) -> None:
+        """Note that an incident has resolved, and tell what that says of links."""
+        self.count_open(-1)
+        turned_out.ended(incident, self._links, self.find, self._ctx)
 
     def forward(self, case: Case) -> None:
         """Keep a case and forward it as it is."""
@@ -150,6 +153,10 @@ class Ledger:
     def merge_into(self, winner: Case, loser: Case, why: str) -> Case:
         """Merge `loser` into `winner`; the winner is left to be settled."""
         winner_id, loser_id = winner.incident.incident_id, loser.incident.incident_id
+        is_said = isinstance(self._cause, Command)
+        turned_out.merged(
+            winner.incident, loser_id, self._links, self.find, self._ctx, is_said=is_said
+        )
         winner, loser = merged(winner, loser, self._ctx.now_ms)
         self._ctx.reason(reasons.MERGED, incident_id=loser_id, into=winner_id, because=why)
         self.count_open(-1)
@@ -179,8 +186,9 @@ class Ledger:
         return replace(row, wake_at_ms=due)
 
     def forget(self, incident_id: str) -> None:
-        """Let go of the counts of an incident that closed long ago."""
+        """Let go of the rows of an incident that closed long ago."""
         self._counts.delete(row_key(incident_id))
+        self._ctx.table(LINKED).delete(row_key(incident_id))
 
     def _with_wake(self, case: Case) -> Case:
         """Ask for an earlier wake where one is needed; a later wish is left to the wake itself."""

@@ -10,11 +10,16 @@ from pipeline.stages.correlate.commands import Answer
 from pipeline.stages.correlate.config import CorrelateConfig
 from pipeline.stages.correlate.incident import Case
 from pipeline.stages.correlate.ledger import Ledger
+from pipeline.stages.correlate.links import Links
+from pipeline.stages.correlate.search import Search
 from pipeline.stages.correlate.seen import Seen
+from pipeline.stages.correlate.splitting import split
 from pipeline.stages.correlate.tables import IncidentRow
 
 
-def obey(command: Command, ctx: Context, config: CorrelateConfig) -> None:
+def obey(
+    command: Command, ctx: Context, config: CorrelateConfig, search: Search, links: Links
+) -> None:
     """Answer a command; the same one again gets the same answer and changes nothing."""
     scope = command.scope_id
     text = f"c/{command.command_id}"
@@ -29,12 +34,14 @@ def obey(command: Command, ctx: Context, config: CorrelateConfig) -> None:
     if known is not None:
         ctx.reason(reasons.REPEATED_COMMAND, result=known.result, **facts)
         return
-    ledger = Ledger(scope, ctx, config, command)
+    ledger = Ledger(scope, ctx, config, command, links)
     case = _addressed(command, ledger, ctx)
     if case is None:
         answer = Answer(why=f"there is no incident {command.incident_id}")
     elif command.kind == "merge":
         answer = _merge(command, case, ledger)
+    elif command.kind == "split":
+        answer = split(command, case, ledger, search, links, ctx)
     else:
         answer = commands.decide(case, command, ctx.now_ms)
     result = "refused" if answer.why else "applied"
@@ -46,8 +53,8 @@ def obey(command: Command, ctx: Context, config: CorrelateConfig) -> None:
     if answer.case is None:
         return
     if command.kind == "resolve":
-        ledger.count_open(-1)
-    if command.kind == "merge":
+        ledger.ended(answer.case.incident)
+    if command.kind in ("merge", "split"):
         ledger.settle(answer.case)
     else:
         ledger.forward(answer.case)

@@ -46,11 +46,12 @@ def decide(
     reopen_from_ms: int,
     *,
     is_full: bool,
+    is_learned: bool = False,
 ) -> Placement:
     """Choose among the alert's own last incident, its group's and others nearby, the best first.
 
     `reopen_from_ms`: an incident closed before this stays closed. `is_full`: the scope has as
-    many open incidents as it may have.
+    many open incidents as it may have. `is_learned`: a model found those nearby, not the rule.
     """
     is_explicit = group is not None and group.rule == GROUP_KEY
     joined = reasons.JOINED_KEY if is_explicit else reasons.JOINED_RULE
@@ -60,7 +61,8 @@ def decide(
         return Placement(Way.JOIN, joined, grouped, nearby[0] if nearby else None)
     if nearby:
         other = nearby[1] if len(nearby) > 1 else None
-        return Placement(Way.JOIN, reasons.JOINED_DEPENDENCY, nearby[0], other)
+        why = reasons.JOINED_LINK if is_learned else reasons.JOINED_DEPENDENCY
+        return Placement(Way.JOIN, why, nearby[0], other)
     if is_full:
         return Placement(Way.OVERFLOW, reasons.OVERFLOW)
     for closed in (own, grouped):

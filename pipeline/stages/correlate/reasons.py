@@ -39,6 +39,16 @@ JOINED_RULE: Final = Reason("correlate.joined_rule", "{name} belongs to {group} 
 JOINED_DEPENDENCY: Final = Reason(
     "correlate.joined_dependency", "{name} on {service} is {hops} hops from {near}, {gap_s} s apart"
 )
+JOINED_LINK: Final = Reason(
+    "correlate.joined_link",
+    "{name} on {service} is one with it by {chance}, as learned ({version}): "
+    "{hops} hops from {near}, {gap_s} s apart",
+)
+KEPT_APART: Final = Reason(
+    "correlate.kept_apart",
+    "{name} on {service} is one with {other} by {chance} only, as learned ({version}), though it is"
+    " {hops} hops from {near}, {gap_s} s apart",
+)
 RETURNED: Final = Reason("correlate.returned", "{name} fires again in its open incident")
 REOPENED: Final = Reason(
     "correlate.reopened", "{name} fires within {within_s} s of its end: {because}"
@@ -48,6 +58,18 @@ OVERFLOW: Final = Reason(
 )
 MERGED: Final = Reason("correlate.merged", "merged into {into}: {because}")
 ABSORBED: Final = Reason("correlate.absorbed", "took in {merged}: {because}")
+
+SPLIT: Final = Reason("correlate.split", "{names} split off into {into}")
+SPLIT_FROM: Final = Reason("correlate.split_from", "split off from {other}: {names}")
+
+# What a person said of links, as the outcomes carry it.
+LINK_TURNED_OUT: Final = Reason(
+    "correlate.link_turned_out", "to be learned of a link: {label}", is_audited=False
+)
+MERGED_BY_HAND: Final = Reason("correlate.merged_by_hand", "somebody merged them")
+SPLIT_BY_HAND: Final = Reason("correlate.split_by_hand", "somebody split them")
+LEFT_TOGETHER: Final = Reason("correlate.left_together", "who had it in hand left them together")
+LEFT_APART: Final = Reason("correlate.left_apart", "who had it in hand left them apart")
 
 # What became of an alert.
 FIRED_AGAIN: Final = Reason(

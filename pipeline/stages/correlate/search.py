@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from msgspec import Struct
@@ -17,6 +18,7 @@ from pipeline.stages.correlate.dependency import Graph, Near, candidates, sighte
 from pipeline.stages.correlate.grouping import KEY_SIZE_MAX, Group, Grouping, bounded
 from pipeline.stages.correlate.incident import Case
 from pipeline.stages.correlate.ledger import Ledger
+from pipeline.stages.correlate.links import GAP_MS, HOPS, Judged, Links, Seen
 from pipeline.stages.correlate.tables import GROUPS, PLACES, GroupRow, PlaceRow
 
 TRIED_MAX: Final = 8
@@ -31,17 +33,22 @@ NEARBY_MAX: Final = 2
 
 
 class Nearby(Struct, frozen=True):
-    """An open incident nearby, and how near it is."""
+    """An open incident nearby, and how near it is; `chance` and `version` are a model's that says
+    that it is one with the alert (-1: the rule says so).
+    """
 
     near: Near
     case: Case
+    chance: float = -1.0
+    version: str = ""
 
 
 class Findings(Struct, frozen=True):
     """What is known about where an alert belongs, before anything is decided.
 
     `place_key` is "" where its service is in no catalog, or dependencies do not matter. `nearby`
-    are different incidents, none of them its group's, the best first.
+    are different incidents, none of them its group's, the best first. `judged` are those that a
+    model was or could have been asked about.
     """
 
     group: Group | None
@@ -50,17 +57,31 @@ class Findings(Struct, frozen=True):
     place_key: str
     place: PlaceRow | None
     nearby: tuple[Nearby, ...] = ()
+    judged: tuple[Judged, ...] = ()
+
+    @property
+    def refused(self) -> Judged | None:
+        """What the rule would have had the alert join, had a model not known better."""
+        if self.nearby:
+            return None
+        return next((each for each in self.judged if each.is_learned and each.seen.is_ruled), None)
 
 
 class Search:
     """The rules and the catalog's graph, and the rows that remember groups and places."""
 
-    def __init__(self, config: CorrelateConfig) -> None:
+    def __init__(self, config: CorrelateConfig, links: Links) -> None:
         self._config = config
+        self._links = links
         self._grouping = Grouping(config.rules)
         dependency = config.dependency
         self._dependency = dependency
         self._same = dependency.same if dependency else ()
+        self._hops, self._gap_ms = 0, 0
+        if dependency is not None:
+            wide = (HOPS, GAP_MS) if links.is_on else (0, 0)
+            self._hops = max(dependency.hops, wide[0])
+            self._gap_ms = max(int(dependency.gap), wide[1])
         self._catalog: Mapping[str, Service] | None = None
         self._graph = Graph((), 0)
 
@@ -88,9 +109,16 @@ class Search:
         found = Findings(group, row, grouped, place_key, place)
         if self._dependency is None or (own is not None and own.incident.is_open):
             return found
-        apart_from = grouped.incident.incident_id if grouped else ""
-        within = candidates(place, neighbours, at_ms, int(self._dependency.gap))
-        return replace(found, nearby=self._best(within, apart_from, ledger))
+        within = candidates(place, neighbours, at_ms, self._gap_ms)
+        if not within:
+            return found
+        if self._links.is_on:
+            around = self._around(within, grouped, ledger)
+            judged = self._links.judge(alert, at_ms, around, ctx)
+            if judged and judged[0].is_learned:
+                return replace(found, judged=judged, nearby=_likeliest(judged))
+            found = replace(found, judged=judged)
+        return replace(found, nearby=self._best(within, grouped, ledger))
 
     def note(
         self,
@@ -117,6 +145,39 @@ class Search:
             if found.place is None:
                 due = ctx.now_ms + self._place_kept_ms()
                 ctx.wake_at(wakes.name(wakes.PLACE, found.place_key), due)
+
+    def lead(
+        self,
+        gone: Sequence[Alert],
+        left: Sequence[Alert],
+        old_id: str,
+        new_id: str,
+        ledger: Ledger,
+        ctx: Context,
+    ) -> None:
+        """Have groups and services lead to another incident that all their alerts went over to."""
+        kept = {group.key for alert in left if (group := self._grouping.find(alert))}
+        groups, places = ctx.table(GROUPS), ctx.table(PLACES)
+        for alert in gone:
+            group = self._grouping.find(alert)
+            key = f"{ledger.scope}/{group.key}" if group else ""
+            row = groups.get(key) if group and group.key not in kept else None
+            if row is not None and _leads(row.incident_id, old_id, ledger):
+                groups.put(key, replace(row, incident_id=new_id))
+        services = {alert.service for alert in gone} - {alert.service for alert in left}
+        for key in dict.fromkeys(self._place_key(alert, ledger.scope) for alert in gone):
+            place = places.get(key)
+            if place is not None:
+                led = {
+                    name: tuple(
+                        replace(each, incident_id=new_id)
+                        if name in services and _leads(each.incident_id, old_id, ledger)
+                        else each
+                        for each in seen
+                    )
+                    for name, seen in place.services.items()
+                }
+                places.put(key, replace(place, services=led))
 
     def wake_group(self, key: str, ledger: Ledger, ctx: Context) -> None:
         """Forget a group that can take no alert any more, or look again later."""
@@ -170,21 +231,48 @@ class Search:
             )
         table.put(key, row)
 
-    def _best(self, within: list[Near], apart_from: str, ledger: Ledger) -> tuple[Nearby, ...]:
-        """The first candidates that are open and reach so far."""
+    def _best(self, within: list[Near], grouped: Case | None, ledger: Ledger) -> tuple[Nearby, ...]:
+        """The first candidates that are open and that the rule reaches."""
         found: dict[str, Nearby] = {}
-        for near in [one for one in within if one.incident_id != apart_from][:TRIED_MAX]:
+        own_id = grouped.incident.incident_id if grouped else ""
+        ruled = (near for near in within if near.incident_id != own_id and self._is_ruled(near))
+        for near in islice(ruled, TRIED_MAX):
             if near.incident_id in found:
                 continue
             case = ledger.find(near.incident_id)
             if case is None or not case.incident.is_open or not self._reaches(case, near):
                 continue
-            incident_id = case.incident.incident_id  # another one where it was merged
-            if incident_id != apart_from:
-                found.setdefault(incident_id, Nearby(near, case))
+            others = [each.case for each in found.values()]
+            if is_free(case, [*others, grouped] if grouped else others):
+                found.setdefault(case.incident.incident_id, Nearby(near, case))
             if len(found) == NEARBY_MAX:
                 break
         return tuple(found.values())
+
+    def _around(self, within: list[Near], grouped: Case | None, ledger: Ledger) -> list[Seen]:
+        """The open incidents among the first candidates, each as it is nearest."""
+        found: dict[str, Seen] = {}
+        own_id = grouped.incident.incident_id if grouped else ""
+        for near in islice((one for one in within if one.incident_id != own_id), TRIED_MAX):
+            case = ledger.find(near.incident_id)
+            if case is None or not case.incident.is_open:
+                continue
+            if is_free(case, [grouped] if grouped else []):
+                is_ruled = self._is_ruled(near) and self._reaches(case, near)
+                seen = Seen(case, near.hops, near.apart_ms, near.service, is_ruled)
+                known = found.setdefault(case.incident.incident_id, seen)
+                if is_ruled and not known.is_ruled:
+                    found[case.incident.incident_id] = replace(known, is_ruled=True)
+        return list(found.values())
+
+    def _is_ruled(self, near: Near) -> bool:
+        """Whether the dependency's limits reach so far."""
+        dependency = self._dependency
+        return (
+            dependency is not None
+            and near.hops <= dependency.hops
+            and near.apart_ms <= dependency.gap
+        )
 
     def _reaches(self, case: Case, near: Near) -> bool:
         """Whether an incident of this size takes in what is so far from it."""
@@ -200,7 +288,7 @@ class Search:
         catalog = ctx.lookup("services")
         if catalog is not self._catalog:
             self._catalog = catalog
-            self._graph = Graph(catalog.values(), self._dependency.hops)
+            self._graph = Graph(catalog.values(), self._hops)
         return self._graph.neighbours(service)
 
     def _place_key(self, alert: Alert, scope: str) -> str:
@@ -210,3 +298,33 @@ class Search:
     def _place_kept_ms(self) -> int:
         gap_ms = int(self._dependency.gap) if self._dependency else 0
         return max(PLACE_KEPT_MS, 2 * gap_ms)
+
+
+def _leads(incident_id: str, to: str, ledger: Ledger) -> bool:
+    """Whether an id is that of an incident, or of one that was merged into it."""
+    case = ledger.find(incident_id)
+    return case is not None and case.incident.incident_id == to
+
+
+def is_free(case: Case, others: Iterable[Case]) -> bool:
+    """Whether an incident is another one than these, and no person split it from one of them."""
+    own_id = case.incident.incident_id
+    for other in others:
+        other_id = other.incident.incident_id
+        if own_id == other_id or other_id in case.row.apart or own_id in other.row.apart:
+            return False
+    return True
+
+
+def _likeliest(judged: Iterable[Judged]) -> tuple[Nearby, ...]:
+    """Those that a model says are one with the alert, the likeliest first."""
+    found: list[Nearby] = []
+    # Sorting is stable: of equal chances the nearer comes first, as they were judged.
+    for each in sorted((one for one in judged if one.is_same), key=lambda one: -one.chance):
+        seen = each.seen
+        if is_free(seen.case, [other.case for other in found]):
+            near = Near(seen.hops, seen.apart_ms, 0, seen.case.incident.incident_id, seen.service)
+            found.append(Nearby(near, seen.case, each.chance, each.version))
+        if len(found) == NEARBY_MAX:
+            break
+    return tuple(found)

@@ -20,6 +20,7 @@ from pipeline.stages.correlate import commands, episodes, reasons, wakes
 from pipeline.stages.correlate.config import CorrelateConfig
 from pipeline.stages.correlate.episodes import ENDINGS, Turn, Verdict
 from pipeline.stages.correlate.ledger import Ledger
+from pipeline.stages.correlate.links import Links
 from pipeline.stages.correlate.orders import obey
 from pipeline.stages.correlate.search import Search
 from pipeline.stages.correlate.seen import Seen
@@ -27,6 +28,7 @@ from pipeline.stages.correlate.tables import (
     ALERTS,
     COUNTS,
     GROUPS,
+    LINKED,
     PLACES,
     RING,
     SCOPES,
@@ -50,20 +52,23 @@ class Correlate:
 
     name = "correlate"
     accepts = (Alert, Command, Receipt)
-    tables: tuple[TableSpec[Any], ...] = (ALERTS, GROUPS, COUNTS, SCOPES, PLACES, SEEN, RING)
+    tables: tuple[TableSpec[Any], ...] = (
+        ALERTS, GROUPS, COUNTS, SCOPES, PLACES, SEEN, RING, LINKED,
+    )  # fmt: skip
 
     def __init__(self, wiring: Wiring) -> None:
         config = wiring.sections.get("correlate") or CorrelateConfig()
         self._config: CorrelateConfig = config
         self._scope = wiring.scope
-        self._search = Search(config)
+        self._links = Links(wiring, is_on=config.links.learn and config.dependency is not None)
+        self._search = Search(config, self._links)
 
     def process(self, event: Any, ctx: Context) -> None:
         """Take one alert, command or receipt."""
         if isinstance(event, Alert):
             self._alert(event, ctx)
         elif isinstance(event, Command):
-            obey(event, ctx, self._config)
+            obey(event, ctx, self._config, self._search, self._links)
         else:
             _receive(event, ctx)
 
@@ -71,7 +76,7 @@ class Correlate:
         """A row of ours is due: something ends, calms, closes or is forgotten."""
         kind, row_key, scope = wakes.parts(key)
         cause = Wake(stage=self.name, key=key, at_ms=ctx.timestamp_ms)
-        ledger = Ledger(scope, ctx, self._config, cause)
+        ledger = Ledger(scope, ctx, self._config, cause, self._links)
         if kind == wakes.ALERT:
             self._wake_alert(row_key, ledger, ctx)
         elif kind == wakes.INCIDENT:
@@ -95,7 +100,7 @@ class Correlate:
         key = f"{scope}/{alert.fingerprint}"
         before = ctx.table(ALERTS).get(key)
         verdict = episodes.decide(before, alert, ctx.now_ms, self._config)
-        turns = self._turns(key, Ledger(scope, ctx, self._config, alert), ctx)
+        turns = self._turns(key, Ledger(scope, ctx, self._config, alert, self._links), ctx)
         self._turn(verdict, before, alert, turns, ctx)
 
     def _turn(
@@ -193,7 +198,7 @@ class Correlate:
             ledger.forget(incident_id)
 
     def _turns(self, key: str, ledger: Ledger, ctx: Context) -> Turns:
-        return Turns(key, ledger, self._search, ctx, self._config)
+        return Turns(key, ledger, self._search, self._links, ctx, self._config)
 
 
 def _receive(receipt: Receipt, ctx: Context) -> None:

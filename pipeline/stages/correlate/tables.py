@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Final, TypeVar
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from pipeline.domain.stage import TableSpec, before_slash
 
@@ -56,7 +57,8 @@ class IncidentRow(Struct, frozen=True, array_like=True):
     """The counts beneath one incident (`<scope>/<n>`).
 
     `firing` counts its firing alerts by severity rank, `alerts` all distinct ones. A row whose
-    `merged_into` is set passes everything on to that incident.
+    `merged_into` is set passes everything on to that incident. `apart` are the incidents that a
+    person split from it: no alert brings them together again.
     """
 
     firing: tuple[int, ...] = (0, 0, 0, 0, 0)
@@ -68,6 +70,7 @@ class IncidentRow(Struct, frozen=True, array_like=True):
     shown_at_ms: int = 0
     wake_at_ms: int = 0
     override: str = ""
+    apart: tuple[str, ...] = ()
 
 
 class ScopeRow(Struct, frozen=True, array_like=True):
@@ -111,6 +114,33 @@ class RingRow(Struct, frozen=True, array_like=True):
     next: int = 0
 
 
+class KeptPair(Struct, frozen=True, array_like=True):
+    """An alert of an incident as it was held against `incident_id`, which was nearest at `service`:
+    the features as little-endian uint16, by which version and how it was decided, and when.
+    """
+
+    fingerprint: str
+    incident_id: str
+    service: str
+    rows: bytes
+    version: str
+    is_joined: bool
+    judged_at_ms: int
+
+    def joined_to(self, incident_id: str) -> KeptPair:
+        """The same pair, held against another incident that its nearest service went to."""
+        return replace(self, incident_id=incident_id)
+
+
+class LinkRow(Struct, frozen=True, array_like=True):
+    """What was judged of the alerts of one incident (`<scope>/<n>`), of features of one version,
+    until a person says what was right.
+    """
+
+    features_version: int = 0
+    pairs: tuple[KeptPair, ...] = ()
+
+
 _Row = TypeVar("_Row", bound=Struct)
 
 
@@ -125,3 +155,10 @@ SCOPES: Final = _of_scope("correlate-scopes", ScopeRow)
 PLACES: Final = _of_scope("correlate-places", PlaceRow)
 SEEN: Final = _of_scope("correlate-seen", SeenRow)
 RING: Final = _of_scope("correlate-ring", RingRow)
+LINKED: Final = _of_scope("correlate-links", LinkRow)
+
+
+def row_key(incident_id: str) -> str:
+    """The key of an incident's rows: `<scope>/<n>`."""
+    scope, _, number = incident_id.partition(".")
+    return f"{scope}/{number}"

@@ -22,8 +22,9 @@ from pipeline.stages.correlate.incident import (
     with_ended,
 )
 from pipeline.stages.correlate.ledger import Ledger
+from pipeline.stages.correlate.links import Links
 from pipeline.stages.correlate.placing import Placement, Way
-from pipeline.stages.correlate.search import Findings, Search
+from pipeline.stages.correlate.search import Findings, Nearby, Search
 from pipeline.stages.correlate.tables import ALERTS, AlertRow
 
 ENDED_BY: Final = {
@@ -37,14 +38,21 @@ ENDED_BY: Final = {
 class Turns:
     """The turns of one identity (`key`), during one event or wake."""
 
-    __slots__ = ("_config", "_ctx", "_key", "_ledger", "_search")
+    __slots__ = ("_config", "_ctx", "_key", "_ledger", "_links", "_search")
 
     def __init__(
-        self, key: str, ledger: Ledger, search: Search, ctx: Context, config: CorrelateConfig
+        self,
+        key: str,
+        ledger: Ledger,
+        search: Search,
+        links: Links,
+        ctx: Context,
+        config: CorrelateConfig,
     ) -> None:
         self._key = key
         self._ledger = ledger
         self._search = search
+        self._links = links
         self._ctx = ctx
         self._config = config
 
@@ -72,6 +80,7 @@ class Turns:
             found.group,
             ctx.now_ms - self._config.reopen,
             is_full=ledger.is_full(),
+            is_learned=bool(found.nearby) and found.nearby[0].chance >= 0.0,
         )
         if why is not None:
             ctx.reason(why, incident_id=row.incident_id, name=alert.name)
@@ -93,6 +102,7 @@ class Turns:
             # Nothing is to be drawn into the overflow by what happens to be there.
             is_opened = placement.way is Way.OPEN
             self._search.note(at_ms, alert.service, found, case, ctx, is_opened=is_opened)
+            self._links.keep(alert, case, found.judged, ctx)
         counts = counted(case.row, row.severity, 1)
         counts = replace(counts, alerts=counts.alerts + is_new, events=counts.events + events)
         case = Case(case.incident, counts)
@@ -254,14 +264,22 @@ class Turns:
             facts["because"] = f"group {key}" if case is found.grouped else "the same alert"
             case = reopened(case, ctx.now_ms)
             ledger.count_open(1)
+        refused = found.refused
         if found.nearby:
-            near = found.nearby[0].near
-            facts |= {
-                "service": alert.service,
-                "near": near.service,
-                "hops": near.hops,
-                "gap_s": near.apart_ms // 1000,
-            }
+            facts |= _nearness(alert, found.nearby[0])
+        elif refused is not None:
+            seen = refused.seen
+            ctx.reason(
+                reasons.KEPT_APART,
+                name=alert.name,
+                service=alert.service,
+                other=seen.case.incident.incident_id,
+                chance=f"{refused.chance:.0%}",
+                version=refused.version,
+                hops=seen.hops,
+                near=seen.service,
+                gap_s=seen.apart_ms // 1000,
+            )
         if placement.merges is not None:
             case = ledger.merge(case, placement.merges, _linking(placement, found, alert, key))
         ctx.reason(placement.reason, incident_id=case.incident.incident_id, **facts)
@@ -277,11 +295,31 @@ class Turns:
             self._ledger.note(case)
 
 
+def _nearness(alert: Alert, nearby: Nearby) -> dict[str, object]:
+    """The facts of the reason for which an alert joins what is near it."""
+    near = nearby.near
+    facts: dict[str, object] = {
+        "service": alert.service,
+        "near": near.service,
+        "hops": near.hops,
+        "gap_s": near.apart_ms // 1000,
+    }
+    if nearby.chance >= 0.0:
+        facts |= {"chance": f"{nearby.chance:.0%}", "version": nearby.version}
+    return facts
+
+
 def _linking(placement: Placement, found: Findings, alert: Alert, group_key: str) -> str:
     """Why an alert makes two incidents one."""
     hops = [each.near.hops for each in found.nearby]
+    first = found.nearby[0]
+    learned = ""
+    if first.chance >= 0.0:
+        chances = " and ".join(f"{each.chance:.0%}" for each in found.nearby)
+        learned = f": by {chances} one with it, as learned ({first.version})"
     if placement.case is found.grouped:
-        return f"{alert.name} of group {group_key} is {hops[0]} hops from it"
+        return f"{alert.name} of group {group_key} is {hops[0]} hops from it{learned}"
     return (
         f"{alert.name} on {alert.service} is {hops[0]} hops from one and {hops[1]} from the other"
+        f"{learned}"
     )
