@@ -39,6 +39,7 @@ GRID: Final = (6, 1, 5, 1, 7)
 BLOCKS: Final = "▁▂▃▄▅▆▇█"
 FLAPPING: Final = "correlate.flapping"
 NOBODY: Final = "route.nobody"
+RISK_SHOWN_MIN: Final = 0.1
 
 
 def board(scene: Scene, pulse: list[int], columns: int, height: int = 0) -> RenderableType:
@@ -138,11 +139,17 @@ def _incidents(scene: Scene, rows: int, width: int) -> RenderableType:
             styled(one.severity, SEVERITY_STYLE),
             str(one.alert_count),
             told(one, scene.routes),
-            f"[dim]{safe(gathered(one))}[/]",
+            f"[dim]{safe(gathered(one))}{risk(one)}[/]",
             safe(first(one.classification.category.label, KIND_WIDTH)),
         ]
         table.add_row(*cells[: len(table.columns)])
     return table
+
+
+def risk(incident: Incident) -> str:
+    """How likely its service is to have an incident soon, where that is worth a look."""
+    chance = incident.risk.chance
+    return f"; risk {chance:.0%}" if incident.is_open and chance >= RISK_SHOWN_MIN else ""
 
 
 def gathered(incident: Incident) -> str:

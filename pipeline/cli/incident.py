@@ -20,8 +20,8 @@ EVIDENCE_LEFT_OUT: Final = frozenset({"name", "because", "receiver", "path"})
 """Facts that a reason's sentence says already."""
 
 STAGE_STYLE: Final = {
-    "correlate": "cyan", "sense": "bright_cyan", "classify": "yellow", "route": "magenta",
-    "enrich": "blue", "send": "green",
+    "correlate": "cyan", "sense": "bright_cyan", "classify": "yellow", "foresee": "bright_yellow",
+    "route": "magenta", "enrich": "blue", "send": "green",
 }  # fmt: skip
 
 
@@ -38,7 +38,7 @@ def incident(
     Exit codes: 0 shown, 1 there is no such incident.
     """
     from pipeline.cli.api import running, segment
-    from pipeline.cli.models import show_classification
+    from pipeline.cli.models import show_classification, show_risk
     from pipeline.cli.output import console, emit_json
 
     whole = running(url, data).get(f"/api/v1/incidents/{segment(incident_id)}")
@@ -51,6 +51,7 @@ def incident(
     _unusual(shown, whole)
     shown.print("\n[bold]Classification[/]")
     show_classification(shown, whole["classification"])
+    show_risk(shown, whole)
     _decisions(shown, whole)
     _told(shown, whole)
     _timeline(shown, whole)

@@ -107,7 +107,9 @@ def sides_table(sides: dict[str, list[dict[str, Any]]]) -> Any:
             continue
         for name, figure, shape in _FIGURES:
             table.add_row(
-                safe(head.replace("_", "-")), name, *(shape(one[figure]) if one else "" for one in known)
+                safe(head.replace("_", "-")),
+                name,
+                *(shape(one[figure]) if one else "" for one in known),
             )
     return table
 
@@ -184,7 +186,8 @@ def explain(
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Show how an incident was classified: per head the label, who decided, on what evidence.
+    """Show how an incident was classified: per head the label, who decided, on what evidence; and
+    how likely its service is to have one soon.
 
     Exit codes: 0 shown, 1 there is no such incident.
     """
@@ -193,11 +196,30 @@ def explain(
 
     whole = running(url, data).get(f"/api/v1/incidents/{segment(incident_id)}")
     if as_json:
-        emit_json({"incident_id": whole["incident_id"], **whole["classification"]})
+        emit_json(
+            {"incident_id": whole["incident_id"], **whole["classification"], "risk": whole["risk"]}
+        )
         return
     shown = console()
     shown.print(f"[bold]{safe(whole['title'])}[/]  [dim]{whole['incident_id']}[/]")
     show_classification(shown, whole["classification"])
+    show_risk(shown, whole)
+
+
+def show_risk(shown: Console, whole: dict[str, Any]) -> None:
+    """How likely its service is to have an incident; nothing where none is known."""
+    from pipeline.cli.output import safe
+    from pipeline.cli.times import clock, span
+
+    risk = whole["risk"]
+    if risk["chance"] < 0:
+        return
+    why = ", ".join(f"{each['feature']} {each['weight']:+.2f}" for each in risk["evidence"])
+    shown.print(
+        f"\n[bold]Risk[/]  {safe(whole['service'])} has an incident within "
+        f"{span(risk['horizon_ms'])} with a chance of [bold]{risk['chance']:.0%}[/]"
+    )
+    shown.print(f"  [dim]asked {clock(risk['at_ms'])} of {safe(risk['version'])}: {safe(why)}[/]")
 
 
 def show_classification(shown: Console, made: dict[str, Any]) -> None:
