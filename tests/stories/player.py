@@ -388,7 +388,7 @@ class Play:
     def _incident(self, title: str) -> Incident:
         matching = [i for i in self._incidents() if i.title == title]
         assert matching, f"no incident {title!r}: {[i.title for i in self._incidents()]}"
-        return sorted(matching, key=lambda one: one.opened_at_ms)[-1]
+        return max(reversed(matching), key=lambda one: one.opened_at_ms)
 
 
 class Player(Play):
