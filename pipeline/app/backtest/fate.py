@@ -28,6 +28,7 @@ _DID: Final = {
     "note": "wrote a note on it",
     "merge": "merged it",
     "reassign": "reassigned it",
+    "split": "split it",
     "override": "changed its severity",
     "page": "had it told",
 }
