@@ -19,6 +19,7 @@ from pipeline.domain.stage import Event
 from pipeline.domain.wiring import Wiring
 from pipeline.engine import Agent
 from pipeline.models.anomaly.kept import RecordDetector
+from pipeline.models.graph.rows import RowedPrecedence
 from pipeline.sinks import canary
 from pipeline.stages.route.config import Route
 from pipeline.stages.send.config import Receiver
@@ -83,6 +84,7 @@ def wiring(
         is_dry=slot.startswith(DRY),
         learning=Learned(sections.get("models")),
         detector=RecordDetector(),
+        precedes=RowedPrecedence(),
     )
 
 

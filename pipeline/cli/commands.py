@@ -42,6 +42,7 @@ COMMANDS: Final = {
     "import": Entry("importing:translate", RULES, "Translate an alertmanager.yml."),
     "catalog": Entry("catalog:app", RULES, "Load the catalog of services."),
     "models": Entry("models:app", RULES, "List models and their quality; explain an incident."),
+    "graph": Entry("graph:graph", RULES, "Show which alarm precedes which; with a picture."),
     "anomaly": Entry("anomaly:anomaly", RULES, "Find what is unusual in a CSV file; with a plot."),
     "replay": Entry("replay:replay", RULES, "Run a past range again, exactly."),
     "backtest": Entry("backtest:backtest", RULES, "History through other rules or another model."),

@@ -49,6 +49,7 @@ def incident(
     _head(shown, whole)
     _alerts(shown, whole)
     _unusual(shown, whole)
+    _preceded(shown, whole)
     shown.print("\n[bold]Classification[/]")
     show_classification(shown, whole["classification"])
     show_risk(shown, whole)
@@ -157,6 +158,22 @@ def _unusual(shown: Console, whole: dict[str, Any]) -> None:
             f"{one['low']:.2g} to {one['high']:.2g}",
         )
     shown.print(table)
+
+
+def _preceded(shown: Console, whole: dict[str, Any]) -> None:
+    """What usually comes before its alerts; nothing where nothing is known to."""
+    from pipeline.cli.output import safe
+    from pipeline.cli.times import span
+
+    if not whole["preceded_by"]:
+        return
+    shown.print("\n[bold]Usually preceded by[/]")
+    for one in whole["preceded_by"]:
+        came = f"{span(one['before_ms'])} before" if one["before_ms"] >= 0 else "not"
+        shown.print(
+            f"  {safe(one['cause'])} [dim]→[/] {safe(one['effect'])}"
+            f"  [dim]{span(one['usual_ms'])} before; this time {came}[/]"
+        )
 
 
 def _decisions(shown: Console, whole: dict[str, Any]) -> None:

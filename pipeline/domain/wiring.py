@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from msgspec import Struct, field
 
 from pipeline.domain.model import ModelKind
+from pipeline.domain.precedence import Precedes
 from pipeline.domain.series import SeriesDetector
 
 
@@ -46,3 +47,4 @@ class Wiring(Struct, frozen=True, kw_only=True):
     is_dry: bool = False
     learning: Learning | None = None
     detector: SeriesDetector | None = None
+    precedes: Precedes | None = None

@@ -110,7 +110,7 @@ AGENTS: Final = MappingProxyType(
             reads=("alerts", "commands"),
             returns=("receipts",),
             stages=("watch", "correlate", "sense", "classify", "foresee", "route"),
-            writes=("incidents", "notifications", "audit", "alerts", "outcomes"),
+            writes=("incidents", "notifications", "audit", "alerts", "outcomes", "models"),
             looks_up=("silences", "services", "changes", "models"),
         ),
         "announce": AgentSpec(

@@ -18,6 +18,7 @@ _LISTS: Final = ("reads", "returns", "stages", "writes", "looks_up")
 _NEEDS: Final[dict[str, dict[str, tuple[str, ...]]]] = {
     "enrich": {"writes": ("alerts",), "looks_up": ("services", "changes")},
     "correlate": {"writes": ("incidents", "outcomes"), "looks_up": ("services", "models")},
+    "sense": {"writes": ("models",), "looks_up": ("services",)},
     "classify": {"writes": ("outcomes",), "looks_up": ("services", "changes", "models")},
     "foresee": {
         "writes": ("alerts", "outcomes"),

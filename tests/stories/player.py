@@ -10,6 +10,7 @@ steps: a list of one-key mappings, in order:
   alert: one native alert (status firing unless said; `ago`, `ended_ago` and `ends_in` say when it
     began, ended or ends, around now; `pad: {annotation: characters}` makes long texts)
   alerts: a list of them, one batch · repeat: {times, every, alert} · wait: a duration
+  rounds: {times, every, apart, alerts}: so often these alerts after each other, with a wait between
   storm: {count, alert}: as many at once, which differ in their instance
   days: {count, of: [{alert, command}], ends}: so many incidents of these kinds in turn, CASES at a
     time: each fires, people give the command (optional), and its alert ends after `ends` (10s)
@@ -164,6 +165,14 @@ class Play:
         """The same alert several times, with a wait after each."""
         for _ in range(what["times"]):
             self.do_alert(what["alert"])
+            self.driver.advance(what["every"])
+
+    def do_rounds(self, what: Mapping[str, Any]) -> None:
+        """The same alerts after each other several times, with a wait after each round."""
+        for _ in range(what["times"]):
+            for alert in what["alerts"]:
+                self.do_alert(alert)
+                self.driver.advance(what["apart"])
             self.driver.advance(what["every"])
 
     def do_storm(self, what: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from pipeline.edge.api import (
     changes,
     commands,
     dead_letters,
+    graphs,
     incidents,
     models,
     notices,
@@ -25,5 +26,6 @@ ROUTES: Final[tuple[Any, ...]] = (
     *changes.ROUTES,
     *catalog.ROUTES,
     *models.ROUTES,
+    *graphs.ROUTES,
     *about.ROUTES,
 )

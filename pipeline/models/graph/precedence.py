@@ -22,12 +22,12 @@ from typing import Final
 import msgspec
 
 from pipeline.domain.model import SnapshotError
+from pipeline.domain.precedence import GAP_MS_MAX
 from pipeline.models.graph.edges import Edge, Pair, edges_of
 from pipeline.models.snapshot.state import read_state
 
 FORMAT: Final = 1
 HALF_GAP_MS: Final = 30_000
-GAP_MS_MAX: Final = 900_000
 HALF_LIFE_DAYS: Final = 180
 """The causes of an estate change with its parts: half a year old counts half."""
 

@@ -9,4 +9,5 @@ from pipeline.stages.sense.stage import SenseStage
 
 def build(wiring: Wiring) -> SenseStage:
     """The stage as `sense` of topology.yaml declares it; without a detector it lets all pass."""
-    return SenseStage(wiring.sections.get("sense") or Sense(), wiring.detector)
+    config = wiring.sections.get("sense") or Sense()
+    return SenseStage(config, wiring.detector, wiring.precedes, wiring.scope)

@@ -25,6 +25,10 @@ class Sense(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Whether the values that alerts carry are compared with those before, per service and
     metric."""
 
+    precedence: bool = True
+    """Whether it is learned, per scope, which alarm comes before which: shown on incidents, and
+    as a graph on the board and by `tocsin graph`. Needs a `window`."""
+
     def __post_init__(self) -> None:
         """Raises ValueError for a window that is too short or too long."""
         if self.window and not WINDOW_MIN_MS <= self.window <= WINDOW_MAX_MS:

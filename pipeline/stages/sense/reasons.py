@@ -24,3 +24,7 @@ CROWDED: Final = Reason("sense.crowded", "enough values of this window are known
 FORGOTTEN: Final = Reason(
     "sense.forgotten", "a series that is quiet is forgotten", is_audited=False
 )
+PRECEDED: Final = Reason(
+    "sense.preceded", "{effect} is usually preceded by {cause}, {usual} before; {now}"
+)
+GRAPH: Final = Reason("sense.graph", "a graph of what precedes what has changed", is_audited=False)

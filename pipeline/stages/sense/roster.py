@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from pipeline.domain.stage import Context
 from pipeline.stages.sense import reasons
-from pipeline.stages.sense.tables import OPEN, ROSTER, SERIES, OpenRow, RosterRow
+from pipeline.stages.sense.tables import ALARMS, OPEN, ROSTER, SERIES, OpenRow, RosterRow
 
 SERIES_MAX: Final = 1_000
 """Series of one scope, some 3 KB each; at the limit no further one is followed until one of them
@@ -17,10 +17,10 @@ is forgotten."""
 _DAY_MS: Final = 86_400_000
 FORGET_MS: Final = 30 * _DAY_MS
 FORGET_NEW_MS: Final = 2 * _DAY_MS
-"""A quiet series is forgotten after so long; sooner while little is known of it, so that names
-that come once make room."""
+"""A quiet series is forgotten after so long; sooner where there was something in one window alone,
+so that names which come once make room."""
 
-KNOWN_POINTS: Final = 100
+KNOWN_POINTS: Final = 2
 
 
 def enter(key: str, row: OpenRow, ctx: Context) -> bool:
@@ -31,7 +31,7 @@ def enter(key: str, row: OpenRow, ctx: Context) -> bool:
     if roster.count >= SERIES_MAX:
         ctx.reason(reasons.FULL, most=SERIES_MAX, series=row.text)
         return False
-    rosters.put(scope, RosterRow(roster.count + 1))
+    rosters.put(scope, replace(roster, count=roster.count + 1))
     return True
 
 
@@ -41,14 +41,15 @@ def forgets_at_ms(row: OpenRow) -> int:
 
 
 def forget(key: str, ctx: Context) -> None:
-    """Let go of a series."""
+    """Let go of a series, and of its alarm."""
     rosters = ctx.table(ROSTER)
     scope = f"{key.partition('/')[0]}/"
     ctx.table(OPEN).delete(key)
     ctx.table(SERIES).delete(key)
+    ctx.table(ALARMS).delete(key)
     roster = rosters.get(scope) or RosterRow()
-    if roster.count > 1:
-        rosters.put(scope, replace(roster, count=roster.count - 1))
+    if roster.count > 1 or roster.graph_at_ms:
+        rosters.put(scope, replace(roster, count=max(0, roster.count - 1)))
     else:
         rosters.delete(scope)
     ctx.reason(reasons.FORGOTTEN)

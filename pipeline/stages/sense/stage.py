@@ -14,15 +14,26 @@ from msgspec.structs import replace
 
 from pipeline.domain.alert import Alert
 from pipeline.domain.ids import digest64
-from pipeline.domain.incident import RATE, VALUE, Incident, Unusual
+from pipeline.domain.incident import RATE, VALUE, Incident, Preceded, Unusual
+from pipeline.domain.precedence import Precedes
 from pipeline.domain.rate import Window
 from pipeline.domain.series import SeriesDetector
 from pipeline.domain.stage import INCIDENTS, Context, TableSpec, Update, Wake, before_slash
+from pipeline.stages.sense import alarms
+from pipeline.stages.sense.alarms import PLACE, Alarms
 from pipeline.stages.sense.config import Sense
 from pipeline.stages.sense.follow import NOTHING, Follower
 from pipeline.stages.sense.roster import enter, forget, forgets_at_ms
 from pipeline.stages.sense.said import say, shown, unusual
-from pipeline.stages.sense.tables import OPEN, ROSTER, SERIES, OpenRow
+from pipeline.stages.sense.tables import (
+    ALARMS,
+    GRAPHS,
+    OPEN,
+    PLACES,
+    ROSTER,
+    SERIES,
+    OpenRow,
+)
 
 VALUES_WINDOW_MS: Final = 300_000
 """The window in which values are bounded where rates are not followed."""
@@ -34,18 +45,27 @@ TEXT_CHARS_MAX: Final = 200
 
 
 class SenseStage:
-    """Owns `incident.unusual`. Tests of the way are passed on unseen."""
+    """Owns `incident.unusual` and `incident.preceded_by`. Tests of the way are passed on unseen."""
 
     name = "sense"
     accepts = (Update,)
-    tables: tuple[TableSpec[Any], ...] = (OPEN, SERIES, ROSTER)
+    tables: tuple[TableSpec[Any], ...] = (OPEN, SERIES, ROSTER, ALARMS, PLACES, GRAPHS)
 
-    def __init__(self, config: Sense, detector: SeriesDetector | None) -> None:
+    def __init__(
+        self,
+        config: Sense,
+        detector: SeriesDetector | None,
+        precedes: Precedes | None,
+        scope: tuple[str, ...],
+    ) -> None:
         self._follower: Follower | None = None
         if detector is not None and (config.window or config.values):
             self._follower = Follower(detector, int(config.window) or VALUES_WINDOW_MS)
         self._has_rates = config.window > 0
         self._has_values = config.values
+        self._alarms: Alarms | None = None
+        if precedes is not None and self._follower and self._has_rates and config.precedence:
+            self._alarms = Alarms(precedes, scope)
 
     def process(self, event: Update, ctx: Context) -> None:
         """Pass an incident on, with what is unusual about the alert that began."""
@@ -58,16 +78,31 @@ class SenseStage:
         ):
             ctx.forward(event)
             return
-        found = self._follow(self._follower, alert, incident, ctx)
-        if not found:
-            ctx.forward(event)
-            return
-        for each in found:
-            say(incident, each, ctx)
-        ctx.forward(Update(incident=shown(incident, found), cause=alert))
+        found, causes = self._follow(self._follower, alert, incident, ctx)
+        if found:
+            for each in found:
+                say(incident, each, ctx)
+            incident = shown(incident, found)
+        if causes:
+            alarms.say(incident, causes, ctx)
+            incident = alarms.shown(incident, causes)
+        ctx.forward(event if incident is event.incident else Update(incident=incident, cause=alert))
 
     def wake(self, key: str, ctx: Context) -> None:
-        """The window of a rate is over, or a series may have been quiet for long."""
+        """The window of a rate is over, or a series may have been quiet for long; a graph is to be
+        made anew, or a place to be forgotten.
+        """
+        name = key.partition("/")[2]
+        if name and not name.startswith(PLACE):
+            self._wake_series(key, ctx)
+        elif self._alarms is None:
+            return
+        elif name:
+            self._alarms.wake_place(key, ctx)
+        else:
+            self._alarms.published.wake(key, ctx)
+
+    def _wake_series(self, key: str, ctx: Context) -> None:
         row, follower = ctx.table(OPEN).get(key), self._follower
         if row is None:
             return
@@ -81,6 +116,8 @@ class SenseStage:
         elif ctx.now_ms < forgets_at_ms(row):
             ctx.wake_at(key, forgets_at_ms(row))
         else:
+            if self._alarms is not None and row.kind == RATE:
+                self._alarms.published.forgets(before_slash(key), ctx)
             forget(key, ctx)
 
     def owner_of_wake(self, key: str) -> str:
@@ -89,18 +126,21 @@ class SenseStage:
 
     def _follow(
         self, follower: Follower, alert: Alert, incident: Incident, ctx: Context
-    ) -> list[Unusual]:
+    ) -> tuple[list[Unusual], tuple[Preceded, ...]]:
         at_ms = alert.received_at_ms or ctx.timestamp_ms
         if not ctx.now_ms - OLD_MS <= at_ms <= ctx.now_ms:
             at_ms = ctx.now_ms
         begins_ms = at_ms - at_ms % follower.window_ms
         found: list[Unusual | None] = []
+        causes: tuple[Preceded, ...] = ()
         if self._has_rates:
             text = _text(alert.name, "on", alert.service)
             what = (alert.name, alert.service)
             key, row = self._entered(RATE, what, text, incident, begins_ms, ctx)
             if row is not None:
                 found.append(self._count(follower, key, row, at_ms, ctx))
+                if self._alarms is not None:
+                    causes = self._alarms.begins(key, text, alert, incident, at_ms, ctx)
         if self._has_values and math.isfinite(alert.value):
             text = _text(alert.metric or f"the value of {alert.name}", "of", alert.service)
             what = (alert.metric or f"\x00{alert.name}", alert.service)
@@ -110,7 +150,7 @@ class SenseStage:
                 if reading is not NOTHING:
                     ctx.table(OPEN).put(key, row)
                     found.append(unusual(row, reading, 0))
-        return [each for each in found if each is not None]
+        return [each for each in found if each is not None], causes
 
     def _entered(
         self,

@@ -10,6 +10,7 @@ from pipeline.domain.incident import Incident
 from pipeline.domain.wiring import Wiring
 from pipeline.engine.keep import Keep
 from pipeline.models.anomaly.kept import RecordDetector
+from pipeline.models.graph.rows import RowedPrecedence
 from pipeline.stages import correlate, sense
 from pipeline.stages.correlate.config import CorrelateConfig
 from pipeline.stages.sense.config import Sense
@@ -20,7 +21,9 @@ from tests.chain import Chain
 def stage(config: Sense | None = None) -> SenseStage:
     """The stage with the detector that the product has."""
     sections = {"sense": config or Sense()}
-    return sense.build(Wiring(sections=sections, detector=RecordDetector()))
+    return sense.build(
+        Wiring(sections=sections, detector=RecordDetector(), precedes=RowedPrecedence())
+    )
 
 
 class Scope:
