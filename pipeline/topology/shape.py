@@ -236,7 +236,8 @@ class Shaper:
                     self.complain(node, path, f"{each.encode_name!r} is missing")
                     is_bad = True
                 continue
-            if member.value is None and _has_default(each):
+            # Where nothing is a value of its own, as of dependencies that are off, it is meant.
+            if member.value is None and _has_default(each) and not _may_be_nothing(each.type):
                 continue
             values[each.name] = self.fit(each.type, member, (*path, each.encode_name))
         return BAD if is_bad or any(value is BAD for value in values.values()) else values
@@ -271,6 +272,14 @@ def _unchecked(cls: type[Any]) -> type[Any]:
     """The Struct without its own checks, for a missing secret would fail them."""
     namespace = {"__post_init__": lambda _self: None, "__module__": cls.__module__}
     return msgspec.defstruct(cls.__name__, [], bases=(cls,), namespace=namespace, frozen=True)
+
+
+def _may_be_nothing(kind: types.Type) -> bool:
+    while isinstance(kind, types.Metadata):
+        kind = kind.type
+    return isinstance(kind, types.UnionType) and any(
+        isinstance(each, types.NoneType) for each in kind.types
+    )
 
 
 def _has_default(each: types.Field) -> bool:

@@ -91,6 +91,10 @@ def test_people_order_and_hear_what_came_of_it(running: Running) -> None:
     assert [note["text"] for note in whole["notes"]] == ["the disk is being replaced"]
     assert running.call("merge", second, "--into", first).code == 0
     assert running.call("incident", second, "--json").json["merged_into"] == first
+    assert running.call("split", first, "beta").out.startswith(f"split {first}")
+    assert [one["title"] for one in running.call("incidents", "--json").json["incidents"]].count(
+        "Beta on beta"
+    )
     assert running.call("resolve", first).code == 0
     assert running.call("incident", first, "--json").json["status"] == "resolved"
 

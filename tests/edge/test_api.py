@@ -148,6 +148,7 @@ WRONG_COMMANDS: list[Any] = [
     ("note", {}, "text"),
     ("note", {"text": "x" * 25_001}, "text"),
     ("merge", {}, "into"),
+    ("split", {}, "part"),
     ("reassign", {"assignee": " "}, "assignee"),
     ("acknowledge", {"who": "ada"}, ""),
     ("acknowledge", [], ""),

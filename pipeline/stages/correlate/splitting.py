@@ -32,7 +32,11 @@ def split(
 ) -> Answer:
     """Take `command.part` out of an incident; the new one is settled, the old one left to be."""
     incident, part = case.incident, command.part
-    go = [ref for ref in incident.alerts if part and part in (ref.fingerprint, ref.service)]
+    go = [
+        ref
+        for ref in incident.alerts
+        if part and part in (ref.fingerprint, ref.service) and _is_here(ref, incident, ledger, ctx)
+    ]
     why = _refused(case, go, part, ledger)
     if why:
         return Answer(why=why)
@@ -66,12 +70,19 @@ def _refused(case: Case, go: Sequence[AlertRef], part: str, ledger: Ledger) -> s
     if not part:
         return "it names no part: a service, or the fingerprint of an alert"
     if not go:
-        return f"it lists no alert with the service or fingerprint {part!r}"
+        return f"it lists no alert of its own with the service or fingerprint {part!r}"
     if len(go) >= case.row.alerts:
         return f"all its alerts are of {part!r}: nothing would stay"
     if ledger.is_full():
         return "the scope has as many open incidents as it may have"
     return ""
+
+
+def _is_here(ref: AlertRef, incident: Incident, ledger: Ledger, ctx: Context) -> bool:
+    """Whether a listed alert is still one of its incident: it may have fired elsewhere since."""
+    row = ctx.table(ALERTS).get(f"{ledger.scope}/{ref.fingerprint}")
+    case = ledger.find(row.incident_id) if row is not None and row.incident_id else None
+    return case is not None and case.incident.incident_id == incident.incident_id
 
 
 def _moved(
@@ -90,8 +101,7 @@ def _moved(
     for ref in go:
         key = f"{ledger.scope}/{ref.fingerprint}"
         row = alerts.get(key)
-        case = ledger.find(row.incident_id) if row is not None else None
-        if row is None or case is None or case.incident.incident_id != old_id:
+        if row is None:
             continue
         alerts.put(key, replace(row, incident_id=new_id, is_unlisted=False))
         if row.is_firing:

@@ -14,9 +14,12 @@ from pipeline.domain.catalog import Service
 from pipeline.domain.command import Command
 from pipeline.domain.ids import digest64, scope_id
 from pipeline.domain.incident import Incident
+from pipeline.domain.model import ModelKind
+from pipeline.domain.outcome import LINKS
 from pipeline.domain.stage import INCIDENTS
 from pipeline.domain.units import decode_unit
-from pipeline.domain.wiring import Wiring
+from pipeline.domain.wiring import Learning, Wiring
+from pipeline.models.link.kind import KIND
 from pipeline.stages.correlate import build
 from pipeline.stages.correlate.config import CorrelateConfig
 from pipeline.stages.correlate.tables import ALERTS, COUNTS, AlertRow, IncidentRow
@@ -58,16 +61,31 @@ def resolved(alert: Alert, at_ms: int) -> Alert:
     return replace(alert, status="resolved", ends_at_ms=at_ms)
 
 
+class LearningLinks:
+    """An installation that learns links, and nothing else."""
+
+    is_loaded = True
+
+    def __init__(self) -> None:
+        self.kinds: Mapping[str, ModelKind[Any]] = {LINKS: KIND}
+
+
 class Bench:
     """The stage on the real Task, with the questions that its tests ask."""
 
-    def __init__(self, services: Mapping[str, Sequence[str]] | None = None, **section: Any) -> None:
-        self.stage = build(Wiring(sections={"correlate": config(**section)}))
+    def __init__(
+        self,
+        services: Mapping[str, Sequence[str]] | None = None,
+        *,
+        learning: Learning | None = None,
+        **section: Any,
+    ) -> None:
+        self.stage = build(Wiring(sections={"correlate": config(**section)}, learning=learning))
         catalog = {
             name: Service(name=name, dependencies=tuple(needed))
             for name, needed in (services or {}).items()
         }
-        self.chain = Chain([self.stage], lookups={"services": catalog})
+        self.chain = Chain([self.stage], lookups={"services": catalog, "models": {}})
         self.commands = 0
 
     @property

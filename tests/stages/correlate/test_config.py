@@ -5,7 +5,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from pipeline.stages.correlate.config import CorrelateConfig
+from pipeline.domain.secret import Secret
+from pipeline.stages.correlate.config import CorrelateConfig, Dependency
+from pipeline.topology.load import load
 from tests.stages.correlate.alerts import config
 
 
@@ -41,3 +43,18 @@ def test_durations_are_written_with_units() -> None:
 def test_the_defaults_are_valid() -> None:
     assert CorrelateConfig().rules[0].group_by == ("service",)
     assert CorrelateConfig().dependency is not None
+
+
+def test_null_switches_dependencies_and_narrow_limits_off() -> None:
+    text = "routes: {{receiver: none}}\ncorrelate: {}"
+    for section, dependency in (
+        ("{dependency: null}", None),
+        ("{dependency: {small: null}}", Dependency(small=None)),
+        ("{links: null}", Dependency()),
+    ):
+        found = load(text.format(section), "t.yaml", _no_secret).sections["correlate"]
+        assert found.dependency == dependency
+
+
+def _no_secret(_: str) -> Secret:
+    return Secret("")

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 
 from pipeline.domain.alert import SEVERITIES, Alert
 from pipeline.domain.incident import Incident
-from pipeline.stages.correlate.tables import SCOPES
+from pipeline.stages.correlate.links import PAIRS_MAX
+from pipeline.stages.correlate.tables import LINKED, SCOPES
 from tests.chain import START_MS
-from tests.stages.correlate.alerts import Bench, firing, resolved
+from tests.stages.correlate.alerts import Bench, LearningLinks, firing, resolved
 
 GRAPH = {"web": ["api"], "api": ["core"], "core": []}
 SECTION: Mapping[str, Any] = {
@@ -47,7 +48,7 @@ steps = st.one_of(
     st.tuples(
         st.just("command"),
         st.integers(1, 6),
-        st.sampled_from(["acknowledge", "resolve", "merge", "override", "snooze"]),
+        st.sampled_from(["acknowledge", "resolve", "merge", "split", "override", "snooze"]),
     ),
 )
 
@@ -68,7 +69,9 @@ def take(bench: Bench, step: tuple[str, Any, str]) -> None:
     else:
         incident = f"{bench.incident().scope_id if bench.incidents() else 'none'}.{what}"
         into = f"{incident.partition('.')[0]}.1"
-        bench.command(word, incident, into=into, severity="info", until_ms=now + 300_000)
+        bench.command(
+            word, incident, into=into, severity="info", until_ms=now + 300_000, part="api"
+        )
 
 
 def check_books(bench: Bench) -> None:
@@ -99,6 +102,14 @@ def check_books(bench: Bench) -> None:
     assert len(bench.open()) <= 3 + 1
 
 
+def check_pairs(bench: Bench) -> None:
+    """Pairs are kept of open incidents alone, and not more than their bound."""
+    open_keys = {each.incident_id.replace(".", "/") for each in bench.open()}
+    for key, row in bench.chain.table(LINKED).items():
+        assert key in open_keys
+        assert 0 < len(row.pairs) <= PAIRS_MAX
+
+
 def followed(incident_id: str, incidents: Mapping[str, Incident]) -> str:
     while incidents[incident_id].merged_into:
         incident_id = incidents[incident_id].merged_into
@@ -107,11 +118,25 @@ def followed(incident_id: str, incidents: Mapping[str, Incident]) -> str:
 
 @given(st.lists(steps, max_size=40))
 def test_counters_equal_the_rows_after_every_step(history: list[tuple[str, Any, str]]) -> None:
-    bench = Bench(GRAPH, **SECTION)
+    bench = Bench(GRAPH, learning=LearningLinks(), **SECTION)
     for step in history:
         take(bench, step)
         check_books(bench)
+        check_pairs(bench)
     assert not bench.chain.outputs("dead-letters")
+
+
+@given(st.lists(steps, max_size=40))
+def test_until_enough_is_learned_learning_changes_no_decision(
+    history: list[tuple[str, Any, str]],
+) -> None:
+    learning, plain = Bench(GRAPH, learning=LearningLinks(), **SECTION), Bench(GRAPH, **SECTION)
+    for step in history:
+        for bench in (learning, plain):
+            take(bench, step)
+    assert learning.incidents() == plain.incidents()
+    assert learning.rows() == plain.rows()
+    assert learning.counts() == plain.counts()
 
 
 @given(st.lists(steps.filter(lambda step: step[0] != "command"), max_size=40))
