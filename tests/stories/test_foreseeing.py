@@ -10,7 +10,7 @@ from tests.laws.replay import check_replay
 from tests.stories.player import INSTALLATION, Player
 
 SERVICES = tuple(f"shop-{number}" for number in range(10))
-ROUNDS = 9
+ROUNDS = 14
 STORY: dict[str, Any] = {
     "story": "incidents that announce themselves",
     "topology": {

@@ -29,7 +29,7 @@ from pipeline.stages.foresee.tables import SCOPES, SERVICES, ScopeRow, ServiceRo
 from pipeline.stages.foresee.telling import Teller
 from pipeline.stages.foresee.waiting import came, settled
 
-ACTIVE_MS: Final = 2 * 3_600_000
+ACTIVE_MS: Final = 3_600_000
 """So long after an alert a service is asked about."""
 
 FORGET_MS: Final = 14 * 86_400_000
