@@ -207,12 +207,12 @@ def explain(
 
 
 def show_risk(shown: Console, whole: dict[str, Any]) -> None:
-    """How likely its service is to have an incident; nothing where none is known."""
+    """How likely its service is to have an incident; nothing where none is known, or it is over."""
     from pipeline.cli.output import safe
     from pipeline.cli.times import clock, span
 
     risk = whole["risk"]
-    if risk["chance"] < 0:
+    if risk["chance"] < 0 or whole["status"] == "resolved":
         return
     why = ", ".join(f"{each['feature']} {each['weight']:+.2f}" for each in risk["evidence"])
     shown.print(

@@ -93,10 +93,11 @@ class ForeseeStage:
         row = ctx.table(SERVICES).get(key)
         if row is None:
             return
+        scope, _, service = key.partition("/")
         if self._asking is None:
+            self._show(key, service, replace(row, risk=Risk()), ctx)
             self._forget(key, row, ctx)
             return
-        scope, _, service = key.partition("/")
         is_late = ctx.now_ms - ctx.timestamp_ms > LATE_MS
         if is_late and row.waiting:
             ctx.reason(reasons.EXCUSED)

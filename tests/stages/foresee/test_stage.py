@@ -196,6 +196,25 @@ def test_off_or_without_learning_all_passes_and_nothing_is_kept(*, is_learning: 
     assert len(world.incidents()) == 1
 
 
+def test_what_is_shown_is_taken_back_when_it_is_switched_off() -> None:
+    world = threatened()
+    world.chain.advance("6m")
+    world.chain.restart(*World(severities=()).chain.agent.stages)
+    world.chain.advance("10m")
+    assert [each.risk for each in world.incidents()] == [Risk(), Risk()]
+    assert world.chain.table(SERVICES) == {}
+
+
+def test_each_tenant_has_its_own_model() -> None:
+    world = World()
+    for tenant in ("acme", "default"):
+        alert = Alert(alert_id="a", fingerprint="f" * 16, name="CpuHigh", service="shop")
+        world.chain.send("alerts", SCOPE, alert, {"tenant": tenant})
+    world.chain.advance("1h")
+    told = {(each.tenant, each.model) for each in world.outcomes()}
+    assert told == {("acme", "foresight@acme"), ("default", MODEL)}
+
+
 def threatened(**section: object) -> World:
     world = World({"shop": ()}, **section)
     world.publish(SURE)
