@@ -63,6 +63,11 @@ def places(links: Links) -> dict[str, tuple[int, int]]:
         for link in links:
             right = min(columns[link["cause"]] + 1, COLUMNS_MAX - 1)
             columns[link["effect"]] = max(columns[link["effect"]], right)
+    effects = {link["effect"] for link in links}
+    for alarm in columns.keys() - effects:
+        # What nothing comes before stands beside what it comes before, so that lines are short.
+        nearest = min(columns[link["effect"]] for link in links if link["cause"] == alarm)
+        columns[alarm] = max(0, nearest - 1)
     filled = [0] * COLUMNS_MAX
     found = {}
     for alarm, column in columns.items():
@@ -89,7 +94,8 @@ def _link(link: Mapping[str, Any], at: Mapping[str, tuple[int, int]]) -> str:
     from_x, from_y, to_y = from_x + BOX_WIDTH, from_y + BOX_HEIGHT // 2, to_y + BOX_HEIGHT // 2
     bend = max(40, abs(to_x - from_x) // 2)
     kind = "link" if link["is_direct"] else "link through"
-    middle_x, middle_y = (from_x + to_x) // 2, (from_y + to_y) // 2 - 5
+    # Not in the middle, where lines cross: a third of the way along the curve.
+    text_x, text_y = from_x + (to_x - from_x) * 7 // 20, from_y + (to_y - from_y) * 7 // 25 - 5
     told = (
         f"{link['cause']} comes {span(link['usual_ms'])} before {link['effect']},"
         f" {link['share']:.0%} of the times"
@@ -97,7 +103,7 @@ def _link(link: Mapping[str, Any], at: Mapping[str, tuple[int, int]]) -> str:
     return (
         f'<g><title>{escape(told)}</title><path class="{kind}" marker-end="url(#end)" d="M{from_x}'
         f' {from_y}C{from_x + bend} {from_y} {to_x - bend} {to_y} {to_x} {to_y}"/>'
-        f'<text class="gap" x="{middle_x}" y="{middle_y}">{span(link["usual_ms"])}</text></g>'
+        f'<text class="gap" x="{text_x}" y="{text_y}">{span(link["usual_ms"])}</text></g>'
     )
 
 

@@ -24,6 +24,7 @@ def link(cause: str, effect: str, **more: Any) -> dict[str, Any]:
         ([("a", "b")], {"a": 0, "b": 1}),
         ([("b", "c"), ("a", "b"), ("a", "c")], {"a": 0, "b": 1, "c": 2}),
         ([("a", "c"), ("b", "c")], {"a": 0, "b": 0, "c": 1}),
+        ([("a", "b"), ("b", "c"), ("n", "c")], {"a": 0, "b": 1, "n": 1, "c": 2}),
     ],
 )
 def test_an_alarm_stands_right_of_what_comes_before_it(
