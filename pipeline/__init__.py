@@ -2,7 +2,8 @@
 
     raw-alerts ─► intake:  ingest → enrich                         ─► alerts
     changes    ─► announce                                         ─► notifications
-    alerts     ─► decide:  watch → correlate → sense → classify → foresee → route ─► notifications, incidents
+    alerts     ─► decide:  watch → correlate → sense → classify → foresee → route
+                                                                   ─► notifications, incidents
     notifications ─► deliver: send ─► PagerDuty, webhooks          ─► receipts ─► back to decide
     outcomes   ─► learn:   fit                                     ─► models ─► scored by classify
 
