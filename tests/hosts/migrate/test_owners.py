@@ -26,6 +26,7 @@ ROWS = [
     ("correlate-places", f"{SCOPE}/eu", SCOPE),
     ("correlate-seen", f"{SCOPE}/=k-1", SCOPE),
     ("correlate-ring", f"{SCOPE}/#1", SCOPE),
+    ("correlate-links", f"{SCOPE}/7", SCOPE),
     ("incidents", INCIDENT, SCOPE),
     ("inhibiting", f"{SCOPE}/{INCIDENT}", SCOPE),
     ("inhibited", f"{SCOPE}/{INCIDENT}/{SCOPE}.8", SCOPE),
