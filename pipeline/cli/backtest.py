@@ -111,7 +111,7 @@ def _span(past: Past, from_: str, to: str) -> Span:
             f"the range is empty: it begins at {times.local(from_ms)},"
             f" after its end at {times.local(to_ms)}"
         )
-    if from_ms < reach_ms and reach_ms != first_ms or to_ms < reach_ms:
+    if (from_ms < reach_ms and reach_ms != first_ms) or to_ms < reach_ms:
         raise StoreError(
             f"history can be run again from {times.local(reach_ms)} on: what was read before is"
             " not kept, or no daily copy of the state leads there. Choose a later --from"

@@ -55,7 +55,12 @@ def report(real: list[Page], other: list[Page], fates: dict[str, str] | None = N
             {"a.1": "needed"},
             ["elsewhere on-call → desk: a.1"],
         ),
-        ([page("a.1", 1), page("a.1", 2)], [page("a.1", 2)], {}, ["saved: a.1", "later: a.1 by 60s"]),
+        (
+            [page("a.1", 1), page("a.1", 2)],
+            [page("a.1", 2)],
+            {},
+            ["saved: a.1", "later: a.1 by 60s"],
+        ),
         ([page("a.1", 59)], [page("a.1", 61)], {}, ["later: a.1 by 120s"]),
         ([page("a.1", 61)], [page("a.1", 62)], {}, []),
         ([page("a.1", 61)], [], {"a.1": "needed"}, []),

@@ -60,7 +60,7 @@ def test_what_is_wrong_has_its_place(text: str, place: str) -> None:
 
 
 def test_what_does_not_go_together_asks_for_the_whole_file() -> None:
-    with pytest.raises(UsageError, match="rules that were in force are wrong.*the whole"):
+    with pytest.raises(UsageError, match=r"rules that were in force are wrong.*the whole"):
         variant('receivers: {b: {sink: pagerduty, routing_key: "env:K"}}\n')("h")
     with pytest.raises(UsageError, match="in braces"):
         variant("{pause: {severities: []}}")("h")
