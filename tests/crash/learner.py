@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 from typing import Final
 
@@ -18,7 +18,7 @@ from pipeline.codec import TOPIC_VALUES, encode
 from pipeline.domain.model import Subject
 from pipeline.domain.outcome import INCIDENTS, ModelRecord, Outcome
 from pipeline.domain.store import Output
-from pipeline.engine import Agent
+from pipeline.engine import Agent, Task
 from pipeline.hosts.embedded.database import connect
 from pipeline.hosts.embedded.host import EmbeddedHost
 from pipeline.stages.fit.stage import FitStage
@@ -56,16 +56,14 @@ def outcome(learned: Learned, number: int) -> Outcome:
     )
 
 
-def result(host: EmbeddedHost) -> str:
-    """The hash of the tables and of all snapshots that were published."""
+def result(task: Task, models: Iterable[tuple[str, bytes]]) -> str:
+    """The hash of the tables and of all snapshots that were published, (key, value) in order."""
     digest = blake2b(digest_size=16)
-    (task,) = host.tasks()
     for spec in (MODELS, LEARNED, CHUNKS):
         for key, row in sorted(task.rows(spec.name).items()):
             digest.update(f"{spec.name} {key} {_stable(row)!r}".encode())
-    first, following = host.log.bounds("models", 0)
-    for record in host.log.read("models", 0, first, following - first):
-        digest.update(f"{record.key}".encode() + blake2b(record.value or b"").digest())
+    for key, value in models:
+        digest.update(key.encode() + blake2b(value).digest())
     return digest.hexdigest()
 
 
@@ -73,6 +71,16 @@ def _stable(row: object) -> object:
     """A row without the instants at which things were done, which differ from run to run."""
     names = getattr(row, "__struct_fields__", ())
     return [(name, getattr(row, name)) for name in names if not name.endswith("_at_ms")]
+
+
+def fit(learned: Learned) -> Agent:
+    """The agent that learns."""
+    return Agent(
+        name="learn",
+        stages=(FitStage(learned, first=FIRST, every_count=EVERY),),
+        reads={"outcomes": Outcome},
+        writes=("models", "audit"),
+    )
 
 
 def records(learned: Learned, start: int, count: int) -> Iterator[Output]:
@@ -93,15 +101,9 @@ def main(path: str, count: int) -> None:
     load()
     learned = Learned()
     types = {"outcomes": Outcome, "models": ModelRecord, "audit": TOPIC_VALUES["AuditRecord"]}
-    agent = Agent(
-        name="learn",
-        stages=(FitStage(learned, first=FIRST, every_count=EVERY),),
-        reads={"outcomes": Outcome},
-        writes=("models", "audit"),
-    )
     host = EmbeddedHost(
         connect(path),
-        [agent],
+        [fit(learned)],
         topics=[*types, "dead-letters"],
         globals_={},
         now_ms=lambda: int(time.time() * 1_000),
@@ -111,7 +113,10 @@ def main(path: str, count: int) -> None:
     while host.log.part("outcomes", 0).following < count or is_more:
         following = host.log.part("outcomes", 0).following
         _, is_more = host.step(list(records(learned, following, count)))
-    say(f"done {result(host)}")
+    (task,) = host.tasks()
+    first, following = host.log.bounds("models", 0)
+    written = host.log.read("models", 0, first, following - first)
+    say(f"done {result(task, ((each.key, each.value or b'') for each in written))}")
 
 
 if __name__ == "__main__":

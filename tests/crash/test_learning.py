@@ -10,6 +10,7 @@ from pathlib import Path
 
 KILLS = 15
 COUNT = 900
+"""Outcomes."""
 SEED = 20_26
 
 
