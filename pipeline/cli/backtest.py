@@ -60,17 +60,10 @@ def backtest(
     """
     from pipeline.cli.output import emit_json
     from pipeline.domain.errors import UsageError
-    from pipeline.settings import read_settings
 
     if (rules is None) == (not model):
         raise UsageError("name what to try: either --rules FILE or --model NAME")
-    settings = read_settings()
-    place = file or data or settings.data
-    if settings.kafka is not None and not (file or data):
-        raise UsageError(
-            "a backtest reads the folder of `tocsin run`, or a backup of one; what is on Kafka it"
-            " cannot read yet. Name one with --data or as FILE"
-        )
+    place = _place(file or data)
     from pipeline.app.past import Past
 
     with naming(place):
@@ -86,6 +79,20 @@ def backtest(
         emit_json(_document(found, rules, model, choice))
     else:
         _show(found, str(rules or model), choice)
+
+
+def _place(named: Path | None) -> Path:
+    """The folder or file that is meant. Raises UsageError where history is on Kafka."""
+    from pipeline.domain.errors import UsageError
+    from pipeline.settings import read_settings
+
+    settings = read_settings()
+    if settings.kafka is not None and named is None:
+        raise UsageError(
+            "a backtest reads the folder of `tocsin run`, or a backup of one; what is on Kafka it"
+            " cannot read yet. Name one with --data or as FILE"
+        )
+    return named or settings.data
 
 
 def _span(past: Past, from_: str, to: str) -> Span:
