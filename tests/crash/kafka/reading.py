@@ -124,12 +124,25 @@ class Broker:
         }
         found: list[dict[tuple[str, int], int]] = []
         for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED):
-            asked = self._admin.list_offsets(wanted, isolation_level=level, request_timeout=30)
-            found.append(
-                {(tp.topic, tp.partition): each.result().offset for tp, each in asked.items()}
-            )
+            found.append(self._offsets(wanted, level))
         stable, high = found
         return {one: (stable[one], high[one]) for one in partitions}
+
+    def _offsets(
+        self, wanted: dict[TopicPartition, OffsetSpec], level: IsolationLevel
+    ) -> dict[tuple[str, int], int]:
+        """Offsets as they are; a client whose leaders are others by now asks again."""
+        give_up_at_s = time.monotonic() + EMPTY_S
+        while True:
+            asked = self._admin.list_offsets(wanted, isolation_level=level, request_timeout=30)
+            try:
+                return {
+                    (tp.topic, tp.partition): each.result().offset for tp, each in asked.items()
+                }
+            except KafkaException:
+                if time.monotonic() > give_up_at_s:
+                    raise
+                self._admin.list_topics(timeout=30)
 
     def committed(
         self, group: str, partitions: Sequence[tuple[str, int]]
