@@ -122,10 +122,8 @@ class Broker:
             TopicPartition(*one): OffsetSpec.latest()  # type: ignore[no-untyped-call]
             for one in partitions
         }
-        found: list[dict[tuple[str, int], int]] = []
-        for level in (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED):
-            found.append(self._offsets(wanted, level))
-        stable, high = found
+        levels = (IsolationLevel.READ_COMMITTED, IsolationLevel.READ_UNCOMMITTED)
+        stable, high = (self._offsets(wanted, level) for level in levels)
         return {one: (stable[one], high[one]) for one in partitions}
 
     def _offsets(
