@@ -14,6 +14,8 @@ steps: a list of one-key mappings, in order:
   storm: {count, alert}: as many at once, which differ in their instance
   days: {count, of: [{alert, command}], ends}: so many incidents of these kinds in turn, CASES at a
     time: each fires, people give the command (optional), and its alert ends after `ends` (10s)
+  pairs: {count, first, second, hosts, command}: so many times two alerts near each other, each pair
+    in a region of its own; people give the command (a merge is of the second into the first)
   post: {format, tenant, body} as it comes to `raw-alerts`, body as text or as JSON
   command: {kind, incident: its title, into: a title, for: a duration, author, …}
   order: rollback | shadow | unshadow | promote, of the model
@@ -49,7 +51,6 @@ import yaml
 from msgspec.structs import replace
 
 from pipeline.app import compose
-from pipeline.codec import encode
 from pipeline.domain.alert import Alert
 from pipeline.domain.call import CallResult
 from pipeline.domain.catalog import Change, ChangeEntry, Service
@@ -64,12 +65,12 @@ from pipeline.domain.store import Output
 from pipeline.domain.units import Duration
 from pipeline.engine import Agent
 from pipeline.topology.load import load
+from tests.stories import teaching
 from tests.stories.world import Embedded, Opening, embedded
 
 ROUTING_KEY = "0123456789abcdef0123456789abcdef"
 INSTALLATION = "story000"
 SIGNING_SECRET = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE="
-CASES = 100
 BASE: Mapping[str, Any] = {
     "receivers": {"on-call": {"sink": "pagerduty", "routing_key": "env:KEY"}},
     "routes": {"receiver": "on-call"},
@@ -177,9 +178,9 @@ class Play:
 
     def do_storm(self, what: Mapping[str, Any]) -> None:
         """The same alert of as many instances, at once."""
-        self._at_once([{**what["alert"], "instance": f"i{n}"} for n in range(what["count"])])
+        self.at_once([{**what["alert"], "instance": f"i{n}"} for n in range(what["count"])])
 
-    def _at_once(self, alerts: list[dict[str, Any]]) -> None:
+    def at_once(self, alerts: list[dict[str, Any]]) -> None:
         bodies = [json.dumps(self._native(alert)).encode() for alert in alerts]
         headers = {"format": "native"}
         self.driver.append(
@@ -187,64 +188,12 @@ class Play:
         )
 
     def do_days(self, what: Mapping[str, Any]) -> None:
-        """Many incidents of some kinds in turn, each with what people did about it, and its end."""
-        kinds = what["of"]
-        for _ in range(0, what["count"], CASES):
-            begun = f"h{self.driver.now_ms}"
-            alerts = [
-                {**kind["alert"], "host": f"{begun}-{at}", "instance": f"{begun}-{at}-{number}"}
-                for number in range(CASES // len(kinds))
-                for at, kind in enumerate(kinds)
-            ]
-            self._at_once(alerts)
-            self.driver.advance(what.get("ends", "10s"))
-            commands = [
-                self._command(dict(kind["command"]), incident)
-                for incident in self._incidents()
-                for at, kind in enumerate(kinds)
-                if "command" in kind and incident.labels.get("host") == f"{begun}-{at}"
-            ]
-            self.driver.append(
-                [Output(topic="commands", key=c.scope_id, value=encode(c)) for c in commands]
-            )
-            self._at_once([{**alert, "status": "resolved"} for alert in alerts])
-            self.driver.advance("10m")
+        """Many incidents of some kinds in turn; see teaching.days."""
+        teaching.days(self, what)
 
     def do_pairs(self, what: Mapping[str, Any]) -> None:
-        """Many times two alerts that have a region to themselves, the `second` (of as many hosts)
-        after the `first` by a while; what people do of each (merge the second's incident into the
-        first's, or a command of the first's); and the incidents resolved by hand.
-        """
-        hosts = [f"host-{number}" for number in range(what.get("hosts", 1))]
-        for _ in range(0, what["count"], CASES):
-            begun = f"r{self.driver.now_ms}"
-            regions = [f"{begun}-{number}" for number in range(CASES)]
-            begins = [{**what["first"], "region": region} for region in regions]
-            follows = [
-                {**what["second"], "region": region, "instance": host}
-                for region in regions
-                for host in hosts
-            ]
-            for alerts, wait in ((begins, "20s"), (follows, "10s")):
-                self._at_once(alerts)
-                self.driver.advance(wait)
-            found = [one for one in self._incidents() if one.region in regions]
-            fields = dict(what.get("command", {"kind": "resolve"}))
-            if fields["kind"] == "merge":
-                into = {one.region: one.incident_id for one in reversed(found)}
-                asked = [
-                    self._command({**fields, "into_id": into[one.region]}, one)
-                    for one in found
-                    if one.incident_id != into[one.region]
-                ]
-            else:
-                asked = [self._command(dict(fields), one) for one in found]
-            for commands in (asked, [self._command({"kind": "resolve"}, one) for one in found]):
-                self.driver.append(
-                    [Output(topic="commands", key=c.scope_id, value=encode(c)) for c in commands]
-                )
-            self._at_once([{**alert, "status": "resolved"} for alert in (*begins, *follows)])
-            self.driver.advance("1m")
+        """Many times two alerts and what people do of them; see teaching.pairs."""
+        teaching.pairs(self, what)
 
     def do_post(self, what: Mapping[str, Any]) -> None:
         """Bytes as a foreign producer writes them; without a format they are sniffed."""
@@ -260,10 +209,10 @@ class Play:
     def do_command(self, what: Mapping[str, Any]) -> None:
         """Ask something of the incident with that title."""
         fields = dict(what)
-        command = self._command(fields, self._incident(fields.pop("incident")))
+        command = self.ask(fields, self._incident(fields.pop("incident")))
         self.driver.send("commands", command.scope_id, command)
 
-    def _command(self, fields: dict[str, Any], incident: Incident) -> Command:
+    def ask(self, fields: dict[str, Any], incident: Incident) -> Command:
         if "into" in fields:
             fields["into"] = self._incident(fields["into"]).incident_id
         if "into_id" in fields:
@@ -343,7 +292,7 @@ class Play:
 
     def expect_incidents(self, expected: list[str]) -> tuple[Any, Any]:
         """All incidents, in the order of their ids."""
-        return expected or [], [_line(incident) for incident in self._incidents()]
+        return expected or [], [_line(incident) for incident in self.incidents()]
 
     def expect_receipts(self, expected: list[str]) -> tuple[Any, Any]:
         """All receipts since the last `receipts`."""
@@ -390,13 +339,13 @@ class Play:
             found[title] = text if any(text in line for line in lines) else lines
         return expected, found
 
-    def _incidents(self) -> list[Incident]:
+    def incidents(self) -> list[Incident]:
         rows = self.driver.table("incidents")
         return [rows[key] for key in sorted(rows, key=_by_number)]
 
     def _incident(self, title: str) -> Incident:
-        matching = [i for i in self._incidents() if i.title == title]
-        assert matching, f"no incident {title!r}: {[i.title for i in self._incidents()]}"
+        matching = [i for i in self.incidents() if i.title == title]
+        assert matching, f"no incident {title!r}: {[i.title for i in self.incidents()]}"
         return max(reversed(matching), key=lambda one: one.opened_at_ms)
 
 

@@ -107,8 +107,7 @@ class Turns:
         counts = replace(counts, alerts=counts.alerts + is_new, events=counts.events + events)
         case = Case(case.incident, counts)
         if row.is_flapping:
-            changes = len(row.changes)
-            ctx.reason(reasons.FLAPPING, incident_id=incident_id, name=alert.name, changes=changes)
+            self._flaps(row, alert, incident_id)
         if not row.is_unlisted:
             ledger.settle(with_alert(case, alert, is_new=is_new))
             return
@@ -202,13 +201,15 @@ class Turns:
         """It stays firing on its incident until it is calm."""
         self.keep(replace(row, count=row.count + 1, pending=row.pending + 1))
         case = self._ledger.find(row.incident_id)
-        incident_id = case.incident.incident_id if case else ""
+        self._flaps(row, alert, case.incident.incident_id if case else "")
+        if case is not None:
+            self._ledger.forward(case)
+
+    def _flaps(self, row: AlertRow, alert: Alert, incident_id: str) -> None:
         changes = len(row.changes)
         self._ctx.reason(
             reasons.FLAPPING, incident_id=incident_id, name=alert.name, changes=changes
         )
-        if case is not None:
-            self._ledger.forward(case)
 
     def name_of(self, case: Case) -> str:
         """The alert's name as its incident lists it, else its fingerprint."""

@@ -2,8 +2,9 @@
 
 `python -m tests.bench.learning.links`. The simulated stream of alerts with known truth; pairwise F1
 and B-cubed over all alerts of its second half. People's say comes an hour late and on a fifth of
-the incidents. The settings were chosen on the seeds 11 to 22, the last cut of features with the two in
-sight that are printed. The stand is simpler than the stage, so the rule is printed of both, and the link must beat the better.
+the incidents. The settings were chosen on the seeds 11 to 22, the last cut of features with the
+two in sight that are printed. The stand is simpler than the stage, so the rule is printed of both,
+and the link must beat the better.
 """
 
 from __future__ import annotations
