@@ -95,7 +95,8 @@ def terminal(report: Report, width: int) -> list[Text]:
         for word, row, name in zip(
             ("then", "otherwise"), rows, (team.team or "-", ""), strict=True
         ):
-            made = Text(f"{name[:label]:<{label}} {word:<9} ", style="dim")
+            made = Text()
+            made.append(f"{name[:label]:<{label}} {word:<9} ", style="dim")
             for cell in row:
                 height = -(-sum(cell.values()) * (len(BLOCKS) - 1) // most)
                 made.append(BLOCKS[height], style=STYLES.get(_worst(cell), "dim"))
@@ -147,13 +148,16 @@ def _legend(total: Team) -> list[str]:
 def _lane(report: Report, team: Team, top: int, span: tuple[int, int]) -> list[str]:
     name = team.team or "no team"
     parts = [f'<text x="8" y="{top + ROW}">{escape(name[:18])}</text>']
-    for number, (word, pages) in enumerate((("then", report.before), ("otherwise", report.after))):
+    sides = [
+        columns(pages, team.team, span, WIDTH - LEFT - RIGHT)
+        for pages in (report.before, report.after)
+    ]
+    most = max(1, *(sum(cell.values()) for side in sides for cell in side))
+    for number, (word, side) in enumerate(zip(("then", "otherwise"), sides, strict=True)):
         floor = top + (number + 1) * (ROW + 3)
         parts.append(f'<text class="dim end" x="{LEFT - 8}" y="{floor - 5}">{word}</text>')
         parts.append(f'<path class="axis" d="M{LEFT} {floor}H{WIDTH - RIGHT}" fill="none"/>')
-        shown = columns(pages, team.team, span, WIDTH - LEFT - RIGHT)
-        most = max(1, *(sum(cell.values()) for cell in shown))
-        for at, cell in enumerate(shown):
+        for at, cell in enumerate(side):
             parts += _strokes(cell, LEFT + at, floor, most)
     return parts
 

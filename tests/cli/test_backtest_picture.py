@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import xml.etree.ElementTree as ET
 
+import pytest
+
 from pipeline.app.backtest.report import Counts, Report, Team, Told
 from pipeline.cli.backtest_picture import LANES_MAX, columns, lanes, svg, terminal
 
@@ -56,6 +58,18 @@ def test_a_picture_does_not_grow_with_the_range() -> None:
     titles = [each.text or "" for each in root.iter() if each.tag.endswith("title")]
     assert titles[0] == "a < b"
     assert any(title.endswith(" missed") for title in titles)
+
+
+def test_both_sides_of_a_team_have_one_scale() -> None:
+    before = [Told(100, "web", "same"), Told(100, "web", "saved"), Told(100, "web", "saved")]
+    text = svg(report([Team(team="web", before=3, after=1)], before, before[:1]), "t", ("0", "1"))
+    heights = [
+        float(each.get("height", "0"))
+        for each in ET.fromstring(text).iter()
+        if each.tag.endswith("rect") and each.get("width") == "3"
+    ]
+    assert heights[2] == pytest.approx(18 * (1 + 2 / 3) / 3, abs=0.1)
+    assert sum(heights[:2]) == pytest.approx(18, abs=0.1)
 
 
 def test_no_page_at_all_is_said() -> None:
