@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.domain.model import SnapshotError
+from pipeline.domain.precedence import GAP_MS_MAX
 from pipeline.models.graph import precedence
 from pipeline.models.graph.precedence import (
-    GAP_MS_MAX,
     NAMES_MAX,
     PAIRS_MAX,
     PLACES_MAX,
