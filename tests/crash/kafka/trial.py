@@ -133,7 +133,7 @@ class Trial:
         admin = AdminClient({"bootstrap.servers": self.world.bootstrap})
         admin.alter_configs([wanted_config])[wanted_config].result(30)
 
-    def verdict(self, rest_s: float = 20.0) -> list[Complaint]:
+    def verdict(self, rest_s: float = 40.0) -> list[Complaint]:
         """Heal everything, let the stream come to rest, and judge."""
         self.world.proxies.heal()
         for name, member in self.world.crew.members.items():
