@@ -96,7 +96,7 @@ def test_a_rival_that_is_better_takes_the_place_and_nothing_of_it_is_left() -> N
     for table in (MODELS, CHUNKS, LEARNED):
         assert not [key for key in at.table(table) if key.startswith(SHADOW)]
     run(at, range(number, number + 40))
-    assert at.reasons["fit.replaced"] == at.reasons["fit.rival"] == 1, "what drifted then is no news of the new model"
+    assert at.reasons["fit.replaced"] == at.reasons["fit.rival"] == 1, "no news of the new model"
 
 
 def test_a_rival_that_does_not_win_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
