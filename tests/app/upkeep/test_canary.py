@@ -41,11 +41,11 @@ def test_it_goes_the_whole_way_and_nobody_is_told(topology: Any) -> None:
     assert world.metrics.value("canary_seconds") == 1
     assert world.metrics.value("canary_last_success_timestamp_seconds") == world.now_ms() / 1_000
     assert world.pages_of_others() == []
-    (incident,) = [each for each in world._incidents() if each.is_test]
+    (incident,) = [each for each in world.incidents() if each.is_test]
     assert (incident.title, incident.alert_count) == (CANARY, 1)
     assert [told.is_test for told in world.driver.read("notifications")] == [False, True]
     world.do_wait("5m")
-    (incident,) = [each for each in world._incidents() if each.is_test]
+    (incident,) = [each for each in world.incidents() if each.is_test]
     assert incident.status == "resolved"
     assert world.pages_of_others() == []
 
@@ -56,7 +56,7 @@ def test_a_day_of_canaries_leaves_an_hour_of_them() -> None:
         world.fly()
         world.do_wait("5m")
     assert counted(world, "arrived") == 24 * 12
-    assert len(world._incidents()) <= 14
+    assert len(world.incidents()) <= 14
     assert world.expect_dead_letters([])[1] == []
     check_replay(world.driver, world.topology, INSTALLATION)
 

@@ -28,7 +28,7 @@ async def test_it_pages_once_and_resolves_once() -> None:
     ]
     assert len(lines) == 2
     assert world.metrics.value("self_alerts", {"name": DISK.name}) == 0
-    (incident,) = world._incidents()
+    (incident,) = world.incidents()
     assert (incident.severity, incident.description) == ("warning", "12 MiB are left.")
     assert not incident.is_test
 

@@ -44,7 +44,7 @@ async def test_a_refused_page_is_told_to_another_until_the_receiver_takes_one() 
     await look(world, watch, 20)
     assert world.pages_of_others() == [f"trigger chief: {NAME} on tocsin"]
     (alert,) = world.alerts.firing(NAME)
-    (first, *_) = [i for i in world._incidents() if i.title.startswith("A0")]
+    (first, *_) = [i for i in world.incidents() if i.title.startswith("A0")]
     assert first.incident_id in alert.description
     assert alert.annotations == {"incident_id": first.incident_id, "why": "400"}
     world.do_receiver({"on-call": "up"})
@@ -62,7 +62,7 @@ async def test_its_own_refused_pages_raise_nothing_more() -> None:
     world.do_alert({"name": "A"})
     await look(world, watch, 60, "1m")
     assert [alert.labels for alert in world.alerts.firing(NAME)] == [{"receiver": "on-call"}]
-    assert len([i for i in world._incidents() if i.title.startswith(NAME)]) == 1
+    assert len([i for i in world.incidents() if i.title.startswith(NAME)]) == 1
 
 
 async def test_a_busy_receiver_that_refuses_one_page_is_told_all_the_same() -> None:
