@@ -97,20 +97,10 @@ def _receipt(told: Notification, result: CallResult) -> Receipt:
         word = AMBIGUOUS
     else:
         word = REFUSED
-    return Receipt(
-        notification_id=told.notification_id,
-        incident_id=told.incident_id,
-        scope_id=told.scope_id,
-        tenant=told.tenant,
-        receiver=told.receiver,
-        sequence=told.sequence,
-        action=told.action,
-        result=word,
+    return told.receipt(
+        word,
+        told.created_at_ms + result.took_ms,
         ref=result.delivered.ref if result.delivered else "",
         why=getattr(outcome, "why", ""),
-        attempts=1,
         status_code=outcome.status,
-        at_ms=told.created_at_ms + result.took_ms,
-        received_at_ms=told.received_at_ms,
-        is_test=True,
     )

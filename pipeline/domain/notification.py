@@ -74,6 +74,36 @@ class Notification(Struct, frozen=True, kw_only=True):
     origin: str = ""
     is_test: bool = False
 
+    def receipt(
+        self,
+        result: str,
+        at_ms: int,
+        *,
+        attempts: int = 1,
+        ref: str = "",
+        why: str = "",
+        status_code: int = 0,
+    ) -> Receipt:
+        """What became of it."""
+        return Receipt(
+            notification_id=self.notification_id,
+            incident_id=self.incident_id,
+            scope_id=self.scope_id,
+            tenant=self.tenant,
+            receiver=self.receiver,
+            sequence=self.sequence,
+            action=self.action,
+            result=result,
+            ref=ref,
+            why=why,
+            attempts=attempts,
+            status_code=status_code,
+            at_ms=at_ms,
+            received_at_ms=self.received_at_ms,
+            trace_id=self.trace_id,
+            is_test=self.is_test,
+        )
+
 
 class Receipt(Struct, frozen=True, kw_only=True):
     """What became of one notification. `result` is one of RESULTS, `why` says it to a person.

@@ -110,37 +110,14 @@ class Echoes:
             return record
         number = f"{incident_id}/{receipt.receiver}/{receipt.sequence}"
         given = replace(receipt, notification_id=number, incident_id=incident_id)
-        return Record(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key,
-            value=encode(given),
-            headers=record.headers,
-            timestamp_ms=record.timestamp_ms,
-            event=given,
-        )
+        return replace(record, value=encode(given), event=given)
 
     def record(self, output: Output, now_ms: int) -> Record:
         """What an agent put out, as the next one reads it."""
         return self._record(output.topic, output, now_ms)
 
     def _delivered(self, told: Notification, now_ms: int) -> Record:
-        receipt = Receipt(
-            notification_id=told.notification_id,
-            incident_id=told.incident_id,
-            scope_id=told.scope_id,
-            tenant=told.tenant,
-            receiver=told.receiver,
-            sequence=told.sequence,
-            action=told.action,
-            result=DELIVERED,
-            attempts=1,
-            at_ms=now_ms,
-            received_at_ms=told.received_at_ms,
-            trace_id=told.trace_id,
-            is_test=told.is_test,
-        )
+        receipt = told.receipt(DELIVERED, now_ms)
         output = Output(topic=RECEIPTS, key=told.scope_id, value=encode(receipt), event=receipt)
         return self._record(RECEIPTS, output, now_ms)
 

@@ -102,13 +102,4 @@ class Orders:
             into=into,
             command_id=f"{command.command_id}+{number}" if number else command.command_id,
         )
-        return Record(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            key=record.key,
-            value=encode(given),
-            headers=record.headers,
-            timestamp_ms=record.timestamp_ms,
-            event=given,
-        )
+        return replace(record, value=encode(given), event=given)
