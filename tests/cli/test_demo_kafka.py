@@ -117,7 +117,9 @@ def test_the_storm_gives_the_numbers_that_it_gives_without_kafka(demo: Demo) -> 
 def test_the_same_stands_in_the_api_at_the_receiver_and_on_the_topics(demo: Demo) -> None:
     found = httpx.get(demo.said("/_sim/summary").split()[1], trust_env=False).json()
     pages = int(demo.said("resolved, ").split(" → ")[2].split()[0])
-    assert found["effects"]["triggered"] == pages
+    effects = found["effects"]
+    # On a machine this busy, what the recording has end and begin again may be two turns.
+    assert effects["triggered"] + effects.get("reopened", 0) == pages
     rows = demo.call("incidents", "--status", "any", "--json").json["incidents"]
     assert len(rows) == 14
     bootstrap = demo.said("Kafka answers at ").split(";")[0].split()[-1]
