@@ -184,6 +184,7 @@ async def _accepted(appender: KafkaAppender, *outputs: Output) -> None:
             await appender.append(outputs)
         except StoreError:
             assert time.monotonic() < give_up_at_s
+            await asyncio.sleep(0)  # what is refused at once leaves no time to look again
         else:
             return
 
@@ -246,6 +247,8 @@ async def test_what_waits_is_bounded_and_given_up_in_time(node: Node) -> None:
         await appender.append([alert(topic, "first")])
         os.kill(node.pid, signal.SIGSTOP)
         try:
+            # A signal is sent before all threads of the process stand still.
+            await asyncio.to_thread(os.waitid, os.P_PID, node.pid, os.WSTOPPED | os.WNOWAIT)
             began_s = time.monotonic()
             waiting = [
                 asyncio.create_task(appender.append([alert(topic, f"w{n}")])) for n in range(20)

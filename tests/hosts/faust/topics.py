@@ -61,6 +61,8 @@ def read_all(bootstrap: str, *topics: str) -> list[Any]:
             "bootstrap.servers": bootstrap,
             "group.id": "nobody",
             "enable.auto.commit": False,
+            # Where a broker says that a new partition has no such offset yet: not to its end.
+            "auto.offset.reset": "earliest",
             "isolation.level": "read_committed",
             "enable.partition.eof": False,
         }

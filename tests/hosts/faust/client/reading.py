@@ -59,6 +59,8 @@ def _consumer(bootstrap: str, isolation: str) -> Consumer:
             "bootstrap.servers": bootstrap,
             "group.id": "nobody",
             "enable.auto.commit": False,
+            # Where a broker says that a new partition has no such offset yet: not to its end.
+            "auto.offset.reset": "earliest",
             "isolation.level": isolation,
             "enable.partition.eof": True,
         }
