@@ -58,6 +58,8 @@ class Reader:
             }
         )
         self._consumer.assign([TopicPartition(topic, n, 0) for n in range(partitions)])
+        # Another client: asked beside a thread that reads, one never answers.
+        self._asked = Consumer({"bootstrap.servers": bootstrap, "group.id": f"{topic}-ends"})
         self._lock = threading.Lock()
         self._wanted: dict[int, int] = {}
         self._came_at_s: dict[int, float] = {}
@@ -78,7 +80,7 @@ class Reader:
         ends = {}
         for partition in partitions:
             place = TopicPartition(self._topic, partition)
-            ends[partition] = self._consumer.get_watermark_offsets(place, timeout=10)[1]
+            ends[partition] = self._asked.get_watermark_offsets(place, timeout=10)[1]
         with self._lock:
             self._wanted, self._came_at_s = ends, {}
 
