@@ -10,7 +10,7 @@ from typing import Final, TypeVar
 
 from msgspec import Struct
 
-from pipeline.domain.model import Snapshot, SnapshotError
+from pipeline.domain.model import Quality, Snapshot, SnapshotError
 
 CHUNK_BYTES_MAX: Final = 512 * 1024
 """Half of what a topic takes by default."""
@@ -34,6 +34,33 @@ def checksum(chunks: Sequence[bytes]) -> str:
     for chunk in chunks:
         digest.update(chunk)
     return digest.hexdigest()
+
+
+def described(
+    raw: bytes,
+    *,
+    model: str,
+    kind: str,
+    features_version: int,
+    offset: int,
+    learned_count: int,
+    qualities: tuple[Quality, ...],
+) -> tuple[Snapshot, tuple[bytes, ...]]:
+    """The head record and the chunks of a model whose state is `raw`."""
+    chunks = split(raw)
+    found = checksum(chunks)
+    return Snapshot(
+        model=model,
+        kind=kind,
+        features_version=features_version,
+        version=f"{learned_count}-{found[:8]}",
+        offset=offset,
+        learned_count=learned_count,
+        chunks_count=len(chunks),
+        size_bytes=len(raw),
+        checksum=found,
+        qualities=qualities,
+    ), chunks
 
 
 def joined(head: Snapshot, chunks: Sequence[bytes]) -> bytes:

@@ -14,7 +14,7 @@ from pipeline.models.drift.watch import Watch
 from pipeline.models.features.build import VERSION, Builder
 from pipeline.models.features.hashing import ROWS
 from pipeline.models.snapshot.arrays import pack, touched, unpack
-from pipeline.models.snapshot.chunks import checksum, fits, joined, split
+from pipeline.models.snapshot.chunks import described, fits, joined
 from pipeline.models.softmax.head import Head
 from pipeline.models.softmax.model import COLUMNS, Softmax
 
@@ -38,29 +38,23 @@ def snapshot_of(model: Softmax, name: str, offset: int) -> tuple[Snapshot, tuple
     ]
     table = model.table
     rows = touched(table.squares)
-    chunks = split(
-        pack(
-            State(heads, model.learned_count, table.rows),
-            {
-                "rows": rows.astype(np.int32),
-                "weights": table.weights[rows],
-                "squares": table.squares[rows],
-            },
-        )
+    raw = pack(
+        State(heads, model.learned_count, table.rows),
+        {
+            "rows": rows.astype(np.int32),
+            "weights": table.weights[rows],
+            "squares": table.squares[rows],
+        },
     )
-    found = checksum(chunks)
-    return Snapshot(
+    return described(
+        raw,
         model=name,
         kind=KIND,
         features_version=VERSION,
-        version=f"{model.learned_count}-{found[:8]}",
         offset=offset,
         learned_count=model.learned_count,
-        chunks_count=len(chunks),
-        size_bytes=sum(map(len, chunks)),
-        checksum=found,
         qualities=model.qualities(),
-    ), chunks
+    )
 
 
 def restored(head: Snapshot, chunks: Sequence[bytes], on_drift: Policy = "warn") -> Softmax:

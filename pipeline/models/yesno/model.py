@@ -23,11 +23,11 @@ from pipeline.domain.model import (
     Features,
     Quality,
     Snapshot,
-    SnapshotError,
 )
 from pipeline.models.drift.rolling import HORIZON, Rolling
 from pipeline.models.drift.watch import Watch, WatchState
-from pipeline.models.snapshot.chunks import checksum, fits, joined, split
+from pipeline.models.snapshot.chunks import described, fits, joined
+from pipeline.models.snapshot.state import read_state
 from pipeline.models.yesno.logistic import Logistic
 
 EVEN: Final = 0.5
@@ -152,31 +152,22 @@ class YesNo:
             self._drifts_count,
             self._drifted_at,
         )
-        chunks = split(msgspec.msgpack.encode(state))
-        found = checksum(chunks)
-        return Snapshot(
+        return described(
+            msgspec.msgpack.encode(state),
             model=name,
             kind=self._shape.kind,
             features_version=self._shape.features_version,
-            version=f"{self.learned_count}-{found[:8]}",
             offset=offset,
             learned_count=self.learned_count,
-            chunks_count=len(chunks),
-            size_bytes=sum(map(len, chunks)),
-            checksum=found,
             qualities=self.qualities(),
-        ), chunks
+        )
 
     @classmethod
     def restored(cls, shape: Shape, head: Snapshot, chunks: Sequence[bytes]) -> YesNo:
         """The model of a snapshot, bit for bit. Raises SnapshotError."""
         fits(head, shape.kind, shape.features_version)
-        try:
-            state = msgspec.msgpack.decode(joined(head, chunks), type=State)
-        except msgspec.MsgspecError as error:
-            raise SnapshotError(
-                "content", f"snapshot {head.version} of {head.model} can not be read: {error}"
-            ) from error
+        what = f"snapshot {head.version} of {head.model}"
+        state = read_state(joined(head, chunks), State, what, {})
         model = cls(shape)
         model._logistic.unpack(state.weights)
         model._error_rate = state.error_rate
